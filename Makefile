@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+#	make			agent, worker, CLI and the modules for this kernel
+#	make modules KVERS="…"	modules for other installed kernels
+#	make install DESTDIR=	all of it
+#	make unit | fuzz	tests that are plain processes (scripts/test runs them)
+#	make check		sparse, checkpatch, clang-tidy, format
+#	make deb		Debian packages, the modules by DKMS
+#
+# Every product lands below build/.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VERSION := 0.1.0
+O ?= build
+
+# Userspace --------------------------------------------------------------
+
+CC ?= cc
+CLANG ?= clang
+CFLAGS ?= -O2 -g
+PKGS := liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-c libcap
+# Evaluated once, and only by what compiles: make modules needs none of them.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+
+OUR_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DSDV_VERSION='"$(VERSION)"' \
+	-Iuapi -Iagent/lib -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror \
+	-MMD -MP $(PKG_CFLAGS)
+HARDEN := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+LIB_SRC := $(wildcard agent/lib/*.c)
+PROGRAMS := superdevd superdev-worker superdev
+SRC_superdevd := $(wildcard agent/daemon/*.c)
+SRC_superdev-worker := $(wildcard agent/worker/*.c)
+SRC_superdev := $(wildcard agent/cli/*.c)
+
+.PHONY: all agent modules install install-agent install-modules unit fuzz attack san check deb clean
+all: agent modules
+agent: $(PROGRAMS:%=$(O)/%)
+
+$(O)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CFLAGS) $(HARDEN) $(CFLAGS) -c -o $@ $<
+$(O)/san/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CFLAGS) $(SAN) -c -o $@ $<
+$(O)/fuzz/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(OUR_CFLAGS) -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all -c -o $@ $<
+
+define archive
+$(O)/$(1)/libsuperdev.a: $$(LIB_SRC:%.c=$(O)/$(1)/%.o)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach flavour,obj san fuzz,$(eval $(call archive,$(flavour))))
+
+define program
+$(O)/$(1): $$(SRC_$(1):%.c=$(O)/obj/%.o) $(O)/obj/libsuperdev.a
+	$$(CC) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+$(O)/san/$(1): $$(SRC_$(1):%.c=$(O)/san/%.o) $(O)/san/libsuperdev.a
+	$$(CC) $$(SAN) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# The programs with sanitizers, for tests.
+san: $(PROGRAMS:%=$(O)/san/%)
+
+# Tests that are plain processes.  A line "// LINK: FILE.c …" in a test's
+# source names what it needs beside the library.
+UNIT := $(patsubst %.c,$(O)/san/%,$(wildcard tests/unit/*_test.c))
+FUZZ := $(patsubst %.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+ATTACK := $(patsubst %.c,$(O)/obj/%,$(wildcard tests/attack/*_attack.c))
+linked = $(shell sed -n 's,^// LINK: ,,p' $(1))
+
+define test
+$(O)/$(2)/$(1:.c=): $(O)/$(2)/$(1:.c=.o) $(patsubst %.c,$(O)/$(2)/%.o,$(call linked,$(1))) $(O)/$(2)/libsuperdev.a
+	$(3) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach t,$(wildcard tests/unit/*_test.c),$(eval $(call test,$(t),san,$(CC) $(SAN))))
+$(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz,$(CLANG) -fsanitize=fuzzer,address,undefined)))
+$(foreach t,$(wildcard tests/attack/*_attack.c),$(eval $(call test,$(t),obj,$(CC) $(HARDEN_LD))))
+unit: $(UNIT)
+fuzz: $(FUZZ)
+attack: $(ATTACK)
+
+# Modules ----------------------------------------------------------------
+
+# Kbuild writes beside its sources: each kernel gets a mirror of them.
+KVERS ?= $(shell uname -r)
+KERNEL_SRC := Kbuild $(shell find kernel uapi -name '*.[ch]')
+KDIR_of = $(or $(KDIR),/lib/modules/$(1)/build)
+
+define modules
+$(O)/modules/$(1)/.built: $$(KERNEL_SRC)
+	@mkdir -p $$(@D)
+	@cp -u --preserve=timestamps --parents $$(KERNEL_SRC) $$(@D)/
+	+$$(MAKE) -C $$(call KDIR_of,$(1)) M=$$(abspath $$(@D)) $$(KBUILD_ARGS) modules
+	@scripts/check-btf $$(call KDIR_of,$(1)) $$(@D)/*.ko
+	@touch $$@
+endef
+$(foreach kv,$(KVERS),$(eval $(call modules,$(kv))))
+modules: $(foreach kv,$(KVERS),$(O)/modules/$(kv)/.built)
+
+# Installation -----------------------------------------------------------
+
+DESTDIR ?=
+PREFIX ?= /usr
+# Where /lib is a link, nothing may be installed through it into a DESTDIR.
+MODULES_ROOT ?= $(if $(shell test -L /lib && echo merged),/usr)/lib/modules
+install: install-agent install-modules
+
+install-agent: agent
+	install -D -m 755 $(O)/superdevd $(DESTDIR)$(PREFIX)/sbin/superdevd
+	install -D -m 755 $(O)/superdev $(DESTDIR)$(PREFIX)/bin/superdev
+	install -D -m 755 $(O)/superdev-worker $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-worker
+	install -D -m 644 uapi/superdev.h $(DESTDIR)$(PREFIX)/include/superdev/superdev.h
+	install -D -m 644 uapi/superdev_wire.h $(DESTDIR)$(PREFIX)/include/superdev/superdev_wire.h
+	install -D -m 644 systemd/superdevd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/superdevd.service
+	install -D -m 644 udev/70-superdev.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-superdev.rules
+	install -D -m 644 completion/superdev $(DESTDIR)$(PREFIX)/share/bash-completion/completions/superdev
+	install -d -m 755 $(DESTDIR)/etc/superdev
+	for page in Documentation/man/*.[1-8]; do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+install-modules: modules
+	for kv in $(KVERS); do \
+		install -d $(DESTDIR)$(MODULES_ROOT)/$$kv/updates && \
+		install -m 644 $(O)/modules/$$kv/superdev*.ko $(DESTDIR)$(MODULES_ROOT)/$$kv/updates/ && \
+		rm -f $(DESTDIR)$(MODULES_ROOT)/$$kv/updates/superdev*_test.ko || exit; done
+	[ -n "$(DESTDIR)" ] || for kv in $(KVERS); do depmod $$kv; done
+
+deb:
+	scripts/make-deb $(O) $(VERSION)
+
+check:
+	scripts/check
+
+clean:
+	rm -rf $(O)/obj $(O)/san $(O)/fuzz $(O)/modules $(O)/deb $(PROGRAMS:%=$(O)/%)
+
+-include $(shell find $(O)/obj $(O)/san $(O)/fuzz -name '*.d' 2>/dev/null)

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The agent of either end is killed and started again while fio verifies: I/O pauses at most, no byte is wrong.
+. "$(dirname "$0")/lib.sh"
+start_clean
+introduce
+path=$(lend_disk disk0)
+
+start_load() {
+	home sh -c "rm -f /tmp/fio.status; (fio --name=load --filename=$path --direct=1 --ioengine=libaio --rw=randwrite \
+		--bs=4k --iodepth=16 --size=16m --verify=crc32c --verify_fatal=1 --time_based --runtime=${1:-15} --minimal >/tmp/fio.out 2>&1; \
+		echo \$? >/tmp/fio.status) </dev/null >/dev/null 2>&1 &"
+	eventually 10 "fio runs" home pgrep -x fio
+}
+finish_load() {
+	eventually 120 "fio ends" home test -e /tmp/fio.status
+	[ "$(home cat /tmp/fio.status)" = 0 ] || { home cat /tmp/fio.out; fail "fio under: $1"; }
+}
+restart_agent() {
+	on "$1" sh -c 'kill -9 $(pidof superdevd)'
+	eventually 10 "the agent of $1 is dead" on "$1" sh -c '! pidof superdevd'
+	on "$1" lab-superdevd
+	eventually 20 "the agent of $1 answers" is "$1" "peer list" 'x[0]["state"]' online
+}
+
+for machine in home lender; do
+	step "the agent of $machine is killed under load, twice"
+	start_load
+	restart_agent "$machine"
+	sleep 2
+	restart_agent "$machine"
+	finish_load "a killed agent of $machine"
+	eventually 20 "the lease is active" lease_is home disk0 active
+done
+
+step "the worker is killed under load"
+start_load
+lender sh -c 'kill -9 $(pidof superdev-worker)'
+finish_load "a killed worker"
+eventually 20 "the lease is active" lease_is home disk0 active
+
+step "after all that, the agents still do their work"
+home superdev lease del lender/disk0
+home superdev lease add lender/disk0
+home superdev lease del lender/disk0
+eventually 10 "no worker is left" lender sh -c '! pidof superdev-worker'
+no_kernel_report home lender

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What the system tests share.  The machines are up; scripts/test sees to it.
+#
+#	  home ───── one private network ───── lender
+#	  borrows                              lends /dev/vdb (1 GiB) and /dev/vdc (256 MiB)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+on() { local machine=$1; shift; scripts/lab exec "$machine" -- "$@"; }
+home() { on home "$@"; }
+lender() { on lender "$@"; }
+
+step() { echo "--- $*"; }
+fail() { echo "FAILED: $*" >&2; exit 1; }
+skip() { echo "$*"; exit 77; }
+
+# refused MACHINE "part of the message" COMMAND…: it must fail, saying so in one line.
+refused() {
+	local machine=$1 want=$2 output status=0
+	shift 2
+	output=$(on "$machine" "$@" 2>&1 </dev/null) || status=$?
+	[ $status -ne 0 ] || fail "'$*' should have been refused, and printed: $output"
+	case $output in
+	*"$want"*) echo "refused, as it should: $output" ;;
+	*) fail "'$*' was refused without saying '$want': $output" ;;
+	esac
+	[ "$(printf '%s\n' "$output" | wc -l)" -le 2 ] || fail "more than two lines for a refusal: $output"
+}
+
+# eventually SECONDS "what" COMMAND…: waits until the command succeeds.
+eventually() {
+	local seconds=$1 what=$2 end
+	end=$(($(date +%s) + $1))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$end" ] || fail "not within $seconds s: $what"
+		sleep 0.2
+	done
+}
+
+# get MACHINE "OBJECT list" 'python expression over the list x': prints it.
+get() {
+	on "$1" sh -c "superdev -j $2 | python3 -c 'import sys,json; x=json.load(sys.stdin); print($3)'"
+}
+is() { [ "$(get "$1" "$2" "$3")" = "$4" ]; }
+lease_state() { get "$1" "lease list" "\" \".join(l[\"state\"] for l in x if l[\"offer\"]==\"$2\") or \"none\""; }
+lease_is() { [ "$(lease_state "$1" "$2")" = "$3" ]; }
+
+# All of a machine's superdev state is gone afterwards.
+clean() {
+	local machine
+	for machine in "$@"; do
+		on "$machine" sh -c '
+			for m in $(awk "/superdev|\/mnt\/t/ {print \$2}" /proc/mounts); do umount -l "$m"; done
+			names() { superdev -j "$1" list | python3 -c "import sys,json
+for o in json.load(sys.stdin): print(eval(sys.argv[1], o))" "$2"; }
+			for l in $(superdev -j lease list | python3 -c "import sys,json
+for o in json.load(sys.stdin):
+	if o.get(\"role\",\"held\")==\"held\": print(o[\"peer\"]+\"/\"+o[\"offer\"])"); do superdev lease del $l force; done
+			for o in $(superdev -j offer list | python3 -c "import sys,json
+for o in json.load(sys.stdin):
+	if not o.get(\"peer\"): print(o[\"name\"])"); do superdev offer del $o force; done
+			for p in $(superdev -j peer list | python3 -c "import sys,json
+for o in json.load(sys.stdin): print(o[\"name\"])"); do superdev peer del $p force; done
+			exit 0'
+	done
+}
+
+# Every test starts from nothing but running agents, on an untroubled network.
+start_clean() {
+	scripts/lab net home lender clear
+	scripts/lab net home lender up
+	clean home lender
+	step "both machines are clean"
+}
+
+# Trust without people, as scripts do it.
+introduce() {
+	local home_key lender_key
+	home_key=$(home superdev key)
+	lender_key=$(lender superdev key)
+	home superdev peer add lender key "$lender_key" address lender
+	lender superdev peer add home key "$home_key" address home
+	eventually 20 "home sees lender online" is home "peer list" 'x[0]["state"]' online
+	step "home and lender trust each other"
+}
+
+# lend_disk NAME [PATH [ro]]: lent and borrowed; prints the device's path.
+lend_disk() {
+	lender superdev offer add "$1" class blk path "${2:-/dev/vdb}" ${3:+"$3"} >&2
+	eventually 20 "home sees the offer $1" home superdev offer show "lender/$1"
+	home superdev lease add "lender/$1"
+}
+
+# No kernel report on either machine since it booted.
+no_kernel_report() {
+	local machine
+	for machine in "$@"; do
+		if on "$machine" dmesg | grep -E 'BUG|WARNING|Oops|general protection|hung_task|blocked for more'; then
+			fail "kernel report on $machine"
+		fi
+	done
+}

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Modules are unloaded and loaded again, idle and with a lease; two leases live side by side.
+. "$(dirname "$0")/lib.sh"
+start_clean
+introduce
+
+step "two leases at once"
+one=$(lend_disk disk0)
+two=$(lend_disk disk1 /dev/vdc)
+home sh -ec "
+	fio --name=a --filename=$one --direct=1 --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --size=8m --verify=crc32c --minimal >/dev/null &
+	fio --name=b --filename=$two --direct=1 --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --size=8m --verify=crc32c --minimal >/dev/null
+	wait \$!"
+
+step "the class module is unloaded under its leases, and loaded again"
+home modprobe -r superdev_blk
+home test ! -e "$one"
+home modprobe superdev_blk
+eventually 20 "both devices are back" home test -e "$one" -a -e "$two"
+home dd if="$one" of=/dev/null bs=1M count=8 iflag=direct status=none
+
+step "a module in use stays"
+home sh -c "sleep 100 <$one & echo \$! >/tmp/holder"
+refused home "use" modprobe -r superdev_blk
+home sh -c 'kill $(cat /tmp/holder)'
+
+step "everything is unloaded and loaded again, ten times"
+home superdev lease del lender/disk0
+home superdev lease del lender/disk1
+home sh -c 'kill $(pidof superdevd)'
+eventually 10 "the agent is gone" home sh -c '! pidof superdevd'
+home sh -ec 'for i in $(seq 10); do modprobe -r superdev_blk superdev_null superdev; modprobe superdev_blk; done'
+home lab-superdevd
+eventually 20 "the agent is back, and remembers its peer" is home "peer list" 'x[0]["state"]' online
+no_kernel_report home lender

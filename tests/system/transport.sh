@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Lanes are encrypted unless both peers say clear; what they say can change under load.
+. "$(dirname "$0")/lib.sh"
+start_clean
+introduce
+path=$(lend_disk disk0)
+lanes() { home superdev -j | python3 -c 'import sys,json; x=json.load(sys.stdin); print(x)'; }
+home sh -c "yes 'attack at dawn' | dd of=$path bs=64k count=16 iflag=fullblock oflag=direct status=none"
+
+# seen: whether the text crosses the wire in clear while it is read.
+seen() {
+	home python3 - "$path" <<'P'
+import os, socket, subprocess, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+s.settimeout(1.0)
+subprocess.run(["dd", "if=" + sys.argv[1], "of=/dev/null", "bs=64k", "count=16", "iflag=direct", "status=none"], check=True)
+found, seen = False, 0
+try:
+    while True:
+        packet = s.recv(65536)
+        seen += len(packet)
+        found |= b"attack at dawn" in packet
+except TimeoutError:
+    pass
+assert seen > 500000, "the capture saw too little: %d" % seen
+print("clear" if found else "hidden")
+P
+}
+[ "$(seen)" = hidden ] || fail "data crosses the wire in clear"
+step "one side alone can't have it clear"
+home superdev peer set lender transport clear
+sleep 2
+[ "$(seen)" = hidden ] || fail "one side's wish sufficed"
+step "both sides say clear, under load"
+home sh -c "rm -f /tmp/fio.status; (fio --name=load --filename=$path --offset=64m --direct=1 --ioengine=libaio --rw=randrw --bs=16k \
+	--iodepth=8 --size=16m --verify=crc32c --verify_fatal=1 --time_based --runtime=8 --minimal >/tmp/fio.out 2>&1; echo \$? >/tmp/fio.status) </dev/null >/dev/null 2>&1 &"
+lender superdev peer set home transport clear
+is_clear() { [ "$(seen)" = clear ]; }
+eventually 30 "lanes are clear" is_clear
+home superdev | grep -i clear || fail "superdev does not show that lanes are in clear"
+eventually 60 "fio ends" home test -e /tmp/fio.status
+[ "$(home cat /tmp/fio.status)" = 0 ] || { home cat /tmp/fio.out; fail "fio over a change of transport"; }
+step "and back"
+lender superdev peer set home transport tls
+is_hidden() { [ "$(seen)" = hidden ]; }
+eventually 30 "lanes are encrypted" is_hidden
+home superdev lease del lender/disk0
+no_kernel_report home lender
