@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The Debian packages install on a machine with systemd: DKMS builds the modules, the service runs and remembers.
+# KERNELS: stable
+# LAB: --init systemd
+. "$(dirname "$0")/lib.sh"
+
+step "packages are built, and installed over what the lab had put there"
+scripts/lab root -- make deb
+for machine in home lender; do
+	on "$machine" sh -c 'systemctl stop superdevd; for p in $(pidof superdevd superdev-worker); do kill $p; done; modprobe -r superdev_blk superdev_null superdev
+		rm -rf /usr/sbin/superdevd /usr/bin/superdev /usr/libexec/superdev /usr/lib/modules/*/updates/superdev* /var/lib/superdev'
+	for deb in build/deb/*.deb; do
+		scripts/lab put "$machine" "$deb" "/var/tmp/${deb##*/}"
+	done
+	on "$machine" sh -ec 'rm -f /var/tmp/*dbgsym*.deb; DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/*.deb
+		dkms status superdev | grep installed
+		modinfo -n superdev_blk | grep dkms
+		systemctl daemon-reload; systemctl enable --now superdevd; systemctl is-active superdevd'
+done
+
+step "the installed pieces lend and borrow"
+introduce
+path=$(lend_disk disk0)
+home sh -ec "mkfs.ext4 -qF $path; mkdir -p /mnt/t; mount $path /mnt/t; cp -a /etc /mnt/t/; diff -r /etc /mnt/t/etc; umount /mnt/t"
+
+step "the service is killed, restarted, stopped: the disk stays"
+home sh -c "dd if=$path of=/dev/null bs=1M count=2 iflag=direct status=none"
+home systemctl kill -s KILL superdevd
+eventually 30 "systemd restarts it" home sh -c 'systemctl is-active superdevd && superdev peer list | grep -q online'
+home systemctl restart superdevd
+lender systemctl restart superdevd
+home sh -c "dd if=$path of=/dev/null bs=1M count=2 iflag=direct status=none"
+home sh -c 'journalctl -u superdevd --no-pager | tail -n 20'
+
+step "the unit is as closed as its work allows"
+home systemd-analyze security --no-pager superdevd | tail -n 1
+score=$(home systemd-analyze security --no-pager superdevd | sed -n 's/.*exposure level for superdevd.service: \([0-9]\).*/\1/p')
+[ "$score" -le 4 ] || fail "systemd-analyze security says $score"
+home superdev lease del lender/disk0
+no_kernel_report home lender
