@@ -17,6 +17,14 @@ extern const struct nla_policy superdev_property_nl_policy[SUPERDEV_A_PROPERTY_T
 /* Ops table for superdev */
 extern const struct genl_split_ops superdev_nl_ops[22];
 
+int superdev_nl_command_begin(const struct genl_split_ops *ops,
+			      struct sk_buff *skb, struct genl_info *info);
+int superdev_nl_report_begin(const struct genl_split_ops *ops,
+			     struct sk_buff *skb, struct genl_info *info);
+void
+superdev_nl_command_end(const struct genl_split_ops *ops, struct sk_buff *skb,
+			struct genl_info *info);
+
 int superdev_nl_agent_get_doit(struct sk_buff *skb, struct genl_info *info);
 int superdev_nl_agent_bind_doit(struct sk_buff *skb, struct genl_info *info);
 int superdev_nl_peer_get_doit(struct sk_buff *skb, struct genl_info *info);
