@@ -15,6 +15,9 @@ MAKEFLAGS += --no-builtin-rules
 
 VERSION := 0.1.0
 O ?= build
+# make V=1 shows whole command lines.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 # Userspace --------------------------------------------------------------
 
@@ -45,27 +48,32 @@ agent: $(PROGRAMS:%=$(O)/%)
 
 $(O)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CFLAGS) $(HARDEN) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(OUR_CFLAGS) $(HARDEN) $(CFLAGS) -c -o $@ $<
 $(O)/san/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CFLAGS) $(SAN) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(OUR_CFLAGS) $(SAN) -c -o $@ $<
 $(O)/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CLANG) $(OUR_CFLAGS) -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	$(call say,CLANG,$@)
+	$(Q)$(CLANG) $(OUR_CFLAGS) -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
 
 define archive
 $(O)/$(1)/libsuperdev.a: $$(LIB_SRC:%.c=$(O)/$(1)/%.o)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$(Q)ar rcs $$@ $$^
 endef
 $(foreach flavour,obj san fuzz,$(eval $(call archive,$(flavour))))
 
 define program
 $(O)/$(1): $$(SRC_$(1):%.c=$(O)/obj/%.o) $(O)/obj/libsuperdev.a
-	$$(CC) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+	$$(call say,LD,$$@)
+	$(Q)$$(CC) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 $(O)/san/$(1): $$(SRC_$(1):%.c=$(O)/san/%.o) $(O)/san/libsuperdev.a
-	$$(CC) $$(SAN) -o $$@ $$^ $$(PKG_LIBS)
+	$$(call say,LD,$$@)
+	$(Q)$$(CC) $$(SAN) -o $$@ $$^ $$(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -81,11 +89,12 @@ linked = $(shell sed -n 's,^// LINK: ,,p' $(1))
 
 define test
 $(O)/$(2)/$(1:.c=): $(O)/$(2)/$(1:.c=.o) $(patsubst %.c,$(O)/$(2)/%.o,$(call linked,$(1))) $(O)/$(2)/libsuperdev.a
-	$(3) -o $$@ $$^ $$(PKG_LIBS)
+	$$(call say,LD,$$@)
+	$(Q)$(3) -o $$@ $$^ $$(PKG_LIBS)
 endef
 $(foreach t,$(wildcard tests/unit/*_test.c),$(eval $(call test,$(t),san,$(CC) $(SAN))))
 $(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz,$(CLANG) -fsanitize=fuzzer,address,undefined)))
-$(foreach t,$(wildcard tests/attack/*_attack.c),$(eval $(call test,$(t),obj,$(CC) $(HARDEN_LD))))
+$(foreach t,$(wildcard tests/attack/*_attack.c tests/system/*.c),$(eval $(call test,$(t),obj,$(CC) $(HARDEN_LD))))
 unit: $(UNIT)
 fuzz: $(FUZZ)
 attack: $(ATTACK)
