@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nl.h: the generic netlink family "superdev" as C structs and calls.
+ *
+ * The only file that knows libnl.  The agent and the CLI both use it; neither
+ * sees an attribute.
+ */
+#ifndef SDV_NL_H
+#define SDV_NL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "superdev.h"
+
+#define SDV_NAME_SIZE  (SUPERDEV_NAME_LEN + 1)
+#define SDV_TEXT_SIZE  256
+#define SDV_PROPERTIES 16
+
+/* Which members of a struct are meant, in requests and in answers. */
+#define SDV_HAS(info, bit) ((info)->has & (UINT64_C(1) << (bit)))
+#define SDV_SET(info, bit) ((info)->has |= (UINT64_C(1) << (bit)))
+/* The bit of a member is its attribute, e.g. SUPERDEV_A_PEER_KEY. */
+
+struct sdv_agent_info {
+	uint64_t has;
+	char name[SDV_NAME_SIZE];
+	uint8_t key[SUPERDEV_KEY_LEN];
+	char version[SDV_NAME_SIZE];
+	uint64_t features;
+	uint16_t port;
+	uint8_t running;
+	uint8_t boot[16];
+};
+
+struct sdv_peer_info {
+	uint64_t has;
+	char name[SDV_NAME_SIZE];
+	uint8_t key[SUPERDEV_KEY_LEN];
+	char address[SDV_TEXT_SIZE];
+	enum superdev_trust trust;
+	enum superdev_peer_state state;
+	enum superdev_transport transport, peer_transport;
+	char code[16];
+	uint32_t rtt_us;
+	char error[SDV_TEXT_SIZE];
+	bool force;
+};
+
+struct sdv_property {
+	char name[SDV_NAME_SIZE];
+	char value[SDV_TEXT_SIZE];
+	enum superdev_property_source source;
+	uint64_t time;
+};
+
+struct sdv_offer_info {
+	uint64_t has;
+	char peer[SDV_NAME_SIZE];
+	char name[SDV_NAME_SIZE];
+	char class_name[SDV_NAME_SIZE];
+	char path[4096];
+	bool read_only;
+	uint64_t size;
+	enum superdev_offer_state state;
+	struct sdv_property property[SDV_PROPERTIES];
+	unsigned int nr_properties;
+	char error[SDV_TEXT_SIZE];
+	bool force;
+};
+
+struct sdv_lease_info {
+	uint64_t has;
+	uint32_t id;
+	char peer[SDV_NAME_SIZE];
+	char offer[SDV_NAME_SIZE];
+	char class_name[SDV_NAME_SIZE];
+	enum superdev_role role;
+	enum superdev_lease_state state;
+	uint64_t number;
+	uint32_t epoch;
+	bool read_only;
+	uint32_t lanes, lanes_wanted;
+	char device[128];
+	uint8_t config[SUPERDEV_CONFIG_LEN];
+	size_t config_len;
+	uint8_t boot[16];
+	char error[SDV_TEXT_SIZE];
+	bool force;
+};
+
+struct sdv_lane_info {
+	uint64_t has;
+	uint32_t lease, index, epoch, fd;
+	enum superdev_transport transport;
+	uint64_t tx_bytes, rx_bytes, tx_frames, rx_frames;
+	char error[SDV_TEXT_SIZE];
+};
+
+/* What a notification or a dump gives; cmd says which member. */
+struct sdv_event {
+	int cmd; /* SUPERDEV_CMD_..._NTF, or ..._GET in a dump */
+	union {
+		struct sdv_agent_info agent;
+		struct sdv_peer_info peer;
+		struct sdv_offer_info offer;
+		struct sdv_lease_info lease;
+		struct sdv_lane_info lane;
+	};
+};
+
+struct sdv_nl;
+typedef void (*sdv_nl_fn)(void *arg, const struct sdv_event *event);
+
+/*
+ * Every call returns 0 or -errno; sdv_nl_error() is then the kernel's text for
+ * it, or "".  -ENOENT of open: the module is not loaded.
+ */
+int sdv_nl_open(struct sdv_nl **ret_nl);
+void sdv_nl_close(struct sdv_nl *nl);
+const char *sdv_nl_error(const struct sdv_nl *nl);
+
+/* A second socket that is subscribed to the notifications; not blocking.
+ * -ENOBUFS of read: some were lost, dump everything again. */
+int sdv_nl_watch(struct sdv_nl *nl);
+int sdv_nl_watch_fd(const struct sdv_nl *nl);
+int sdv_nl_watch_read(struct sdv_nl *nl, sdv_nl_fn fn, void *arg);
+
+/* Dumps; cmd is SUPERDEV_CMD_{PEER,OFFER,LEASE,LANE}_GET. */
+int sdv_nl_dump(struct sdv_nl *nl, int cmd, sdv_nl_fn fn, void *arg);
+int sdv_nl_agent_get(struct sdv_nl *nl, struct sdv_agent_info *ret_agent);
+
+/* Requests: cmd is the operation, the members that info->has names are sent. */
+int sdv_nl_agent_bind(struct sdv_nl *nl, const struct sdv_agent_info *info);
+int sdv_nl_peer(struct sdv_nl *nl, int cmd, const struct sdv_peer_info *info);
+int sdv_nl_offer(struct sdv_nl *nl, int cmd, const struct sdv_offer_info *info);
+/* ret_id may be NULL; set by LEASE_ADD and LEASE_REPORT. */
+int sdv_nl_lease(struct sdv_nl *nl, int cmd, const struct sdv_lease_info *info, uint32_t *ret_id);
+int sdv_nl_lane(struct sdv_nl *nl, int cmd, const struct sdv_lane_info *info);
+/* One object by name; -ENOENT. */
+int sdv_nl_peer_get(struct sdv_nl *nl, const char *name, struct sdv_peer_info *ret_peer);
+int sdv_nl_offer_get(struct sdv_nl *nl, const char *peer, const char *name, struct sdv_offer_info *ret_offer);
+int sdv_nl_lease_get(struct sdv_nl *nl, const char *peer, const char *offer,
+		     struct sdv_lease_info *ret_lease);
+
+#endif
