@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cli_json_test.c: what scripts read (agent/cli/json.c).
+ */
+// LINK: agent/cli/json.c agent/cli/output.c agent/cli/parse.c
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../agent/cli/output.h"
+#include "harness.h"
+
+static bool text_is(const char *text, const char *want)
+{
+	char *json = cli_json_string(cli_json_text(text), false);
+	bool is_right = !strcmp(json, want);
+
+	free(json);
+	return is_right;
+}
+
+/* Whether @json has exactly the keys in @keys, blanks between them; consumes it. */
+static bool has_keys(json_object *json, const char *keys)
+{
+	char *copy = cli_strdup(keys), *at = copy, *key;
+	bool is_right = true;
+	int nr = 0;
+
+	while ((key = strsep(&at, " "))) {
+		is_right &= json_object_object_get_ex(json, key, NULL);
+		nr++;
+	}
+	is_right &= json_object_object_length(json) == nr;
+	json_object_put(json);
+	free(copy);
+	return is_right;
+}
+
+static const char *member(json_object *json, const char *key)
+{
+	json_object *value = json_object_object_get(json, key);
+
+	return value ? json_object_get_string(value) : "null";
+}
+
+TEST("no control character is left in a text")
+{
+	CHECK(text_is("a\"b\\c", "\"a\\\"b\\\\c\""));
+	CHECK(text_is("\033[31m", "\"\\u001b[31m\""));
+	CHECK(text_is("\n\t", "\"\\n\\t\""));
+	CHECK(text_is("\177", "\"\\u007f\""));
+	CHECK(text_is("\xc2\x9b"
+		      "31m",
+		      "\"\\u009b31m\""));
+}
+
+TEST("a text that is no UTF-8 becomes one")
+{
+	CHECK(text_is("n\xc3\xa4s", "\"n\xc3\xa4s\""));
+	CHECK(text_is("\xff", "\"\xef\xbf\xbd\""));
+	CHECK(text_is("\xc3", "\"\xef\xbf\xbd\""));
+	CHECK(text_is("\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""));
+	CHECK(text_is("\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
+	CHECK(text_is("\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\""));
+	CHECK(text_is("\xf4\x90\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
+}
+
+TEST("every key is there, whatever is known")
+{
+	struct sdv_peer_info peer = { .name = "nas", .state = SUPERDEV_PEER_STATE_ONLINE };
+	struct sdv_offer_info offer = { .name = "disk0", .class_name = "blk" };
+	struct sdv_lease_info lease = { .peer = "nas", .offer = "disk0" };
+	struct sdv_agent_info agent = { .name = "home" };
+	struct sdv_lane_info lane = { .index = 1 };
+
+	CHECK(has_keys(cli_json_agent(&agent), "name key version port running"));
+	CHECK(has_keys(cli_json_peer(&peer), "name key address state trust rtt_us transport "
+					     "peer_transport code error"));
+	CHECK(has_keys(cli_json_offer(&offer), "peer name class size properties state read_only path error"));
+	CHECK(has_keys(cli_json_lease(&lease), "id role peer offer class state epoch lanes "
+					       "lanes_wanted device path read_only error"));
+	CHECK(has_keys(cli_json_lane(&lane), "lease index epoch transport tx_bytes rx_bytes "
+					     "tx_frames rx_frames error"));
+	CHECK(has_keys(cli_json_device(&lease), "device path peer offer class state read_only"));
+}
+
+TEST("what is not known is null, states are words")
+{
+	struct sdv_peer_info peer = { .name = "nas", .state = SUPERDEV_PEER_STATE_ONLINE };
+	json_object *json;
+
+	json = cli_json_peer(&peer);
+	CHECK(!strcmp(member(json, "key"), "null"));
+	CHECK(!strcmp(member(json, "rtt_us"), "null"));
+	CHECK(!strcmp(member(json, "state"), "online"));
+	CHECK(!strcmp(member(json, "trust"), "pending"));
+	json_object_put(json);
+}
+
+TEST("a state of a newer kernel is unknown, not a crash")
+{
+	struct sdv_peer_info peer = { .name = "nas", .state = SUPERDEV_PEER_STATE_ONLINE };
+	json_object *json;
+
+	peer.state = (enum superdev_peer_state)99;
+	json = cli_json_peer(&peer);
+	CHECK(!strcmp(member(json, "state"), "unknown"));
+	json_object_put(json);
+}
+
+TEST("properties are found by name")
+{
+	struct sdv_offer_info offer = { .name = "disk0", .class_name = "blk" };
+	json_object *json;
+
+	strcpy(offer.property[0].name, "latency");
+	strcpy(offer.property[0].value, "0.3 ms");
+	offer.property[0].source = SUPERDEV_PROPERTY_SOURCE_MEASURED;
+	offer.nr_properties = 1;
+	json = cli_json_offer(&offer);
+	CHECK(!strcmp(member(json_object_object_get(json_object_object_get(json, "properties"), "latency"),
+			     "source"),
+		      "measured"));
+	json_object_put(json);
+}
+
+TEST("a device is named by its node, and a lent lease has none")
+{
+	struct sdv_lease_info lease = { .peer = "nas", .offer = "disk0" };
+	json_object *json;
+
+	strcpy(lease.device, "sdv0");
+	json = cli_json_lease(&lease);
+	CHECK(!strcmp(member(json, "device"), "/dev/sdv0"));
+	json_object_put(json);
+	lease.role = SUPERDEV_ROLE_LENT;
+	json = cli_json_lease(&lease);
+	CHECK(!strcmp(member(json, "device"), "null"));
+	json_object_put(json);
+}
+
+int main(void)
+{
+	return test_main("cli_json");
+}
