@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Borrowed disks side by side: superdev, nbd and nvme-tcp over one RAM disk of
+# the lender, in turns, several rounds.  Called by scripts/bench, which has
+# booted the machines.  What is compared is the median over the rounds of each
+# system's rate divided by the rate of the peer named in the same round.
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+JOBS = {
+    "randread 4k qd1": "--rw=randread --bs=4k --iodepth=1",
+    "randread 4k qd32": "--rw=randread --bs=4k --iodepth=32",
+    "randwrite 4k qd1": "--rw=randwrite --bs=4k --iodepth=1",
+    "randwrite 4k qd32": "--rw=randwrite --bs=4k --iodepth=32",
+    "read 128k qd8": "--rw=read --bs=128k --iodepth=8",
+    "write 128k qd8": "--rw=write --bs=128k --iodepth=8",
+}
+NQN = "nqn.2026-11.superdev:bench"
+
+
+class Machines:
+    """Runs a shell command on a machine by a prefix of words."""
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def run(self, machine, command, check=True):
+        words = [w.replace("MACHINE", machine) for w in self.prefix] + ["sh", "-c", command]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if check and done.returncode:
+            sys.exit(f"bench: {machine}: {command}\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+
+class Superdev:
+    def __init__(self, machines, transport):
+        self.m, self.transport = machines, transport
+        self.name = "superdev" if transport == "clear" else "superdev tls"
+
+    def up(self):
+        for machine, peer in (("home", "lender"), ("lender", "home")):
+            self.m.run(machine, f"superdev peer set {peer} transport {self.transport}")
+        self.m.run("lender", "superdev offer add bench class blk path /dev/ram0")
+        self.m.run("home", "i=0; until superdev offer show lender/bench >/dev/null 2>&1; do "
+                           "i=$((i+1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done")
+        began = time.monotonic()
+        path = self.m.run("home", "s=$(date +%s%N); superdev lease add lender/bench; e=$(date +%s%N); "
+                                  "echo $(((e-s)/1000)) >/tmp/lease-us")
+        self.lease_us = int(self.m.run("home", "cat /tmp/lease-us"))
+        return path or sys.exit(f"bench: no path after {time.monotonic() - began:.1f} s")
+
+    def down(self):
+        self.m.run("home", "superdev lease del lender/bench")
+        self.m.run("lender", "superdev offer del bench")
+
+
+class Nbd:
+    name = "nbd"
+
+    def __init__(self, machines):
+        self.m = machines
+
+    def up(self):
+        self.m.run("lender", "printf '[generic]\nallowlist = false\n[bench]\nexportname = /dev/ram0\n' "
+                             ">/tmp/nbd.conf; nbd-server -C /tmp/nbd.conf -p /tmp/nbd.pid >/dev/null 2>&1")
+        time.sleep(1)
+        self.m.run("home", "modprobe nbd 2>/dev/null; nbd-client -N bench -C 2 lender /dev/nbd0 >/dev/null")
+        return "/dev/nbd0"
+
+    def down(self):
+        self.m.run("home", "nbd-client -d /dev/nbd0 >/dev/null")
+        self.m.run("lender", "kill $(cat /tmp/nbd.pid)")
+
+
+class NvmeTcp:
+    name = "nvme-tcp"
+
+    def __init__(self, machines):
+        self.m = machines
+
+    def up(self):
+        self.m.run("lender", f"""set -e
+            modprobe nvmet-tcp 2>/dev/null || true
+            [ -d /sys/kernel/config/nvmet ] || mount -t configfs none /sys/kernel/config
+            cd /sys/kernel/config/nvmet
+            mkdir subsystems/{NQN}; echo 1 >subsystems/{NQN}/attr_allow_any_host
+            mkdir subsystems/{NQN}/namespaces/1
+            echo /dev/ram0 >subsystems/{NQN}/namespaces/1/device_path
+            echo 1 >subsystems/{NQN}/namespaces/1/enable
+            mkdir ports/1; cd ports/1
+            echo tcp >addr_trtype; echo ipv4 >addr_adrfam; echo 4420 >addr_trsvcid
+            getent ahostsv4 lender | awk 'NR==1 {{print $1}}' >addr_traddr
+            ln -s /sys/kernel/config/nvmet/subsystems/{NQN} subsystems/{NQN}""")
+        self.m.run("home", "modprobe nvme-tcp 2>/dev/null; nvme connect -t tcp -s 4420 "
+                           f"-a $(getent ahostsv4 lender | awk 'NR==1 {{print $1}}') -n {NQN} >/dev/null")
+        path = self.m.run("home", "i=0; until ls /dev/nvme*n1 2>/dev/null | head -1 | grep .; do "
+                                  "i=$((i+1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done")
+        return path.split()[-1]
+
+    def down(self):
+        self.m.run("home", f"nvme disconnect -n {NQN} >/dev/null")
+        self.m.run("lender", f"""cd /sys/kernel/config/nvmet
+            rm ports/1/subsystems/{NQN}; rmdir ports/1
+            rmdir subsystems/{NQN}/namespaces/1 subsystems/{NQN}""")
+
+
+def busy_us(machines, machine):
+    """CPU time that a machine has spent on anything, in microseconds."""
+    fields = machines.run(machine, "head -1 /proc/stat").split()[1:]
+    idle = int(fields[3]) + int(fields[4])
+    return (sum(int(f) for f in fields[:8]) - idle) * 10000
+
+
+def fio(machines, path, options, seconds):
+    out = machines.run("home", f"fio --name=b --filename={path} --direct=1 --ioengine=libaio --size=192m "
+                               f"--time_based --runtime={seconds} --ramp_time=1 --output-format=json {options}")
+    job = json.loads(out[out.index("{"):])["jobs"][0]
+    side = job["read"] if job["read"]["total_ios"] else job["write"]
+    return {"iops": side["iops"], "bytes_per_s": side["bw_bytes"], "ios": side["total_ios"],
+            "latency_us": side["clat_ns"]["mean"] / 1000,
+            "p99_us": side["clat_ns"].get("percentile", {}).get("99.000000", 0) / 1000}
+
+
+def measure(args, machines):
+    systems = [Superdev(machines, "clear"), Nbd(machines), NvmeTcp(machines), Superdev(machines, "tls")]
+    for machine in ("home", "lender"):
+        machines.run(machine, "superdev peer list >/dev/null")
+    keys = {m: machines.run(m, "superdev key") for m in ("home", "lender")}
+    for machine, peer in (("home", "lender"), ("lender", "home")):
+        machines.run(machine, f"superdev peer show {peer} >/dev/null 2>&1 || "
+                              f"superdev peer add {peer} key {keys[peer]} address {peer}")
+    machines.run("lender", "[ -b /dev/ram0 ] || modprobe brd rd_nr=1 rd_size=262144")
+    machines.run("lender", "dd if=/dev/urandom of=/dev/ram0 bs=1M count=200 status=none")
+    result = {"floor": args.floor, "kernel": machines.run("home", "uname -r"), "cpus": os.cpu_count(),
+              "seconds": args.seconds, "lease_add_us": [], "rounds": []}
+    ends = ("home", "lender") if args.floor == "lab" else ("home",)
+    for number in range(args.rounds):
+        this = {}
+        for system in systems:
+            path = system.up()
+            for job, options in JOBS.items():
+                before = {m: busy_us(machines, m) for m in ends}
+                got = fio(machines, path, options, args.seconds)
+                # fio counts after its ramp of one second; the processors do not.
+                share = args.seconds / (args.seconds + 1)
+                for m in ends:
+                    got[f"cpu_us_{m}"] = (busy_us(machines, m) - before[m]) * share / max(got["ios"], 1)
+                this.setdefault(system.name, {})[job] = got
+                print(f"round {number + 1}/{args.rounds}  {system.name:13} {job:18} {got['iops']:9.0f} IOPS "
+                      f"{got['bytes_per_s'] / 1e6:8.1f} MB/s", file=sys.stderr, flush=True)
+            system.down()
+            if isinstance(system, Superdev):
+                result["lease_add_us"].append(system.lease_us)
+        result["rounds"].append(this)
+    return result
+
+
+def median(result, system, job, key):
+    return statistics.median(r[system][job][key] for r in result["rounds"])
+
+
+def ratio(result, job, peer, system="superdev"):
+    return statistics.median(r[system][job]["iops"] / r[peer][job]["iops"] for r in result["rounds"])
+
+
+def table(result):
+    lines = [f"Floor `{result['floor']}`, kernel {result['kernel']}, {len(result['rounds'])} rounds of "
+             f"{result['seconds']} s; medians.", "",
+             "| job | superdev | nbd | nvme-tcp | superdev tls | ratio to nbd | ratio to nvme-tcp | tls to clear |",
+             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for job in JOBS:
+        cells = []
+        for system in ("superdev", "nbd", "nvme-tcp", "superdev tls"):
+            if "128k" in job:
+                cells.append(f"{median(result, system, job, 'bytes_per_s') / 1e6:.0f} MB/s")
+            else:
+                cells.append(f"{median(result, system, job, 'iops'):.0f} IOPS")
+        cells += [f"**{ratio(result, job, 'nbd'):.2f}**", f"**{ratio(result, job, 'nvme-tcp'):.2f}**",
+                  f"{ratio(result, job, 'superdev', 'superdev tls'):.2f}"]
+        lines.append(f"| {job} | " + " | ".join(cells) + " |")
+    cpu = [k for k in ("cpu_us_home", "cpu_us_lender") if k in result["rounds"][0]["superdev"]["read 128k qd8"]]
+    lines += ["", "CPU time per request, microseconds" +
+              (" (home / lender):" if len(cpu) == 2 else " (both ends, one kernel):"), "",
+              "| job | superdev | nbd | nvme-tcp | superdev tls |", "| --- | ---: | ---: | ---: | ---: |"]
+    for job in JOBS:
+        cells = [" / ".join(f"{median(result, s, job, k):.0f}" for k in cpu)
+                 for s in ("superdev", "nbd", "nvme-tcp", "superdev tls")]
+        lines.append(f"| {job} | " + " | ".join(cells) + " |")
+    lines += ["", f"`lease add` to a usable device: median {statistics.median(result['lease_add_us']) / 1000:.0f} ms."]
+    return "\n".join(lines) + "\n"
+
+
+def plot(result):
+    """Bars of superdev's rate over each peer's; the line is parity."""
+    jobs, width, left, row = list(JOBS), 760, 170, 46
+    most = max(2.0, max(ratio(result, j, p) for j in jobs for p in ("nbd", "nvme-tcp")) * 1.1)
+    scale = (width - left - 70) / most
+    height = row * len(jobs) + 90
+    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+           'font-family="sans-serif" font-size="13">', f'<rect width="{width}" height="{height}" fill="#fff"/>',
+           f'<text x="{left}" y="22" font-weight="bold">superdev relative to its peers, in clear '
+           f'({result["floor"]}, {result["kernel"]})</text>']
+    for index, (peer, colour) in enumerate((("nbd", "#7aa6c2"), ("nvme-tcp", "#c2887a"))):
+        svg.append(f'<rect x="{left + index * 130}" y="32" width="12" height="12" fill="{colour}"/>'
+                   f'<text x="{left + 18 + index * 130}" y="43">over {peer}</text>')
+    for n, job in enumerate(jobs):
+        top = 58 + n * row
+        svg.append(f'<text x="{left - 10}" y="{top + 22}" text-anchor="end">{job}</text>')
+        for index, (peer, colour) in enumerate((("nbd", "#7aa6c2"), ("nvme-tcp", "#c2887a"))):
+            value = ratio(result, job, peer)
+            svg.append(f'<rect x="{left}" y="{top + index * 17}" width="{value * scale:.1f}" height="15" '
+                       f'fill="{colour}"/><text x="{left + value * scale + 5:.1f}" y="{top + 12 + index * 17}">'
+                       f'{value:.2f}</text>')
+    x = left + scale
+    svg.append(f'<line x1="{x:.1f}" y1="52" x2="{x:.1f}" y2="{height - 24}" stroke="#333" stroke-dasharray="4 3"/>'
+               f'<text x="{x:.1f}" y="{height - 8}" text-anchor="middle">1.0</text></svg>')
+    return "\n".join(svg) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--floor", choices=("lab", "um"), default="lab")
+    parser.add_argument("--from", dest="source", help="a result measured elsewhere, to be written out")
+    parser.add_argument("--out", default="build/bench")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4)
+    args = parser.parse_args()
+    if args.source:
+        with open(args.source, encoding="utf-8") as file:
+            result = json.loads(file.readline())
+    else:
+        prefix = (["scripts/lab", "exec", "MACHINE", "--"] if args.floor == "lab" else
+                  ["bash", "scripts/bench.d/um-exec", "MACHINE"])
+        result = measure(args, Machines(prefix))
+    if args.floor == "um" and not args.source:
+        print(json.dumps(result))
+        return
+    base = os.path.join(args.out, f"storage-{result['floor']}")
+    for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result)),
+                         (".svg", plot(result))):
+        with open(base + suffix, "w", encoding="utf-8") as file:
+            file.write(text)
+    print(table(result))
+    print(f"written: {base}.json, {base}.md, {base}.svg")
+
+
+main()

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The KUnit suites of the modules, with KASAN, lockdep and UBSAN watching.
+. "$(dirname "$0")/lib.sh"
+um_load superdev
+found=0
+for module in $(find "/lib/modules/$(uname -r)" -name '*_test.ko' | grep -v floor); do
+	name=${module##*/}
+	step "${name%.ko}"
+	um_kunit "${name%.ko}"
+	found=$((found + 1))
+done
+[ $found -gt 0 ] || um_fail "no suite was found"
+um_unload superdev
