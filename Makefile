@@ -90,11 +90,15 @@ linked = $(shell sed -n 's,^// LINK: ,,p' $(1))
 define test
 $(O)/$(2)/$(1:.c=): $(O)/$(2)/$(1:.c=.o) $(patsubst %.c,$(O)/$(2)/%.o,$(call linked,$(1))) $(O)/$(2)/libsuperdev.a
 	$$(call say,LD,$$@)
-	$(Q)$(3) -o $$@ $$^ $$(PKG_LIBS)
+	$(Q)$$(LINK_$(2)) -o $$@ $$^ $$(PKG_LIBS)
 endef
-$(foreach t,$(wildcard tests/unit/*_test.c),$(eval $(call test,$(t),san,$(CC) $(SAN))))
-$(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz,$(CLANG) -fsanitize=fuzzer,address,undefined)))
-$(foreach t,$(wildcard tests/attack/*_attack.c tests/system/*.c),$(eval $(call test,$(t),obj,$(CC) $(HARDEN_LD))))
+# How each flavour links; in variables, because call splits at commas.
+LINK_san = $(CC) $(SAN)
+LINK_fuzz = $(CLANG) -fsanitize=fuzzer,address,undefined
+LINK_obj = $(CC) $(HARDEN_LD)
+$(foreach t,$(wildcard tests/unit/*_test.c),$(eval $(call test,$(t),san)))
+$(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz)))
+$(foreach t,$(wildcard tests/attack/*_attack.c tests/system/*.c),$(eval $(call test,$(t),obj)))
 unit: $(UNIT)
 fuzz: $(FUZZ)
 attack: $(ATTACK)

@@ -142,7 +142,7 @@ int cli_complete(struct cli *cli, int nr, char *const *words)
 	if (!nr)
 		return 0;
 	begin = words[nr - 1];
-	if (begin[0] == '-' && strcmp(begin, "-") != 0) {
+	if (begin[0] == '-') {
 		alternatives("-j|-f|-h|-V|--json|--force|--help|--version", begin);
 		return 0;
 	}

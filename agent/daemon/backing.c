@@ -98,7 +98,7 @@ static int take(const char *path, int flags, bool is_shared, struct backing *bac
 
 static int fail(struct backing *backing, const char *path, int error)
 {
-	const char *why = strerror(-error);
+	const char *why;
 
 	switch (error) {
 	case -EBUSY:
@@ -114,6 +114,10 @@ static int fail(struct backing *backing, const char *path, int error)
 	case -EACCES:
 		why = "cannot be written: offer it read-only (ro)";
 		break;
+	default:
+		snprintf(backing->error, sizeof(backing->error), "path '%.180s': %s", path,
+			 strerror(-error));
+		return error;
 	}
 	snprintf(backing->error, sizeof(backing->error), "path '%.180s' %s", path, why);
 	return error;

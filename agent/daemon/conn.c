@@ -191,7 +191,9 @@ static void conn_fail_tls(struct conn *conn, int error)
 	const char *why = sdv_tls_error(conn->tls);
 
 	/* The text is the session's, which closing frees. */
-	if (why[0])
+	if (error == -EKEYREJECTED)
+		conn_fail(conn, error, "%s has another key than this peer", conn->text);
+	else if (why[0])
 		conn_fail(conn, error, "%.190s", why);
 	else
 		conn_fail(conn, error, "%s", strerror(-error));

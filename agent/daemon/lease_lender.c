@@ -599,12 +599,19 @@ void lender_worker_lane_down(struct lent *lent, uint32_t index, int error)
 
 void lender_worker_config(struct lent *lent, const struct sdv_worker_msg *message)
 {
+	struct sdv_attr attrs[SUPERDEV_A_BLK_CONFIG_MAX + 1];
+	struct offer *offer = offer_by_name(lent->d, lent->offer);
+
 	if (message->config_len > sizeof(lent->config))
 		return;
 	memcpy(lent->config, message->config, message->config_len);
 	lent->config_len = message->config_len;
 	sdv_log(SDV_LOG_NOTICE, "lease %s of '%s': changed its size or limits", lent->offer, lent->peer);
 	lent_tell_home(lent, SUPERDEV_CTL_CONFIG, NULL);
+	if (offer && !strcmp(lent->class_name, "blk") &&
+	    !sdv_attr_parse(&sdv_blk_config_set, lent->config, lent->config_len, attrs, NULL) &&
+	    sdv_has(&attrs[SUPERDEV_A_BLK_CONFIG_SIZE]))
+		offer_resized(offer, sdv_get_u64(&attrs[SUPERDEV_A_BLK_CONFIG_SIZE]));
 }
 
 void lender_worker_gone(struct lent *lent)

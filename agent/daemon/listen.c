@@ -28,6 +28,7 @@
 #define ACCEPT_BURST	64	/* at one go, then others have their turn */
 #define PAUSE_MS	500	/* without descriptors */
 #define LOG_PER_S	5
+#define REPEAT_MS	60000	/* the same once more is not worth a line */
 
 struct listener {
 	struct daemon *d;
@@ -38,6 +39,8 @@ struct listener {
 	unsigned int count;
 	uint64_t log_s;		/* the second that logged counts in */
 	unsigned int logged, unlogged;
+	char last_why[SDV_TEXT_SIZE];
+	uint64_t last_ms;
 };
 
 /* Anybody can cause these lines: a few a second are enough. */
@@ -45,6 +48,9 @@ static void log_stranger(struct listener *listener, const struct conn *conn, con
 {
 	uint64_t now_s = now_ms() / 1000;
 
+	/* A home that is not trusted tries again and again. */
+	if (now_ms() - listener->last_ms < REPEAT_MS && !strcmp(listener->last_why, why))
+		return;
 	if (listener->log_s != now_s) {
 		if (listener->unlogged)
 			sdv_log(SDV_LOG_NOTICE, "%u more connections refused or given up",
@@ -57,6 +63,8 @@ static void log_stranger(struct listener *listener, const struct conn *conn, con
 		return;
 	}
 	listener->logged++;
+	listener->last_ms = now_ms();
+	snprintf(listener->last_why, sizeof(listener->last_why), "%s", why);
 	sdv_log(SDV_LOG_NOTICE, "connection from %s: %s", conn->text, why);
 }
 

@@ -195,6 +195,19 @@ void offer_look(struct offer *offer)
 		offer_failed(offer, strerror(-r));
 }
 
+void offer_resized(struct offer *offer, uint64_t size)
+{
+	struct sdv_offer_info info = { .state = offer->info.state, .size = size };
+
+	if (!offer->is_ready || offer->info.size == size)
+		return;
+	offer->info.size = size;
+	snprintf(info.name, sizeof(info.name), "%s", offer->info.name);
+	SDV_SET(&info, SUPERDEV_A_OFFER_SIZE);
+	offer_report(offer->d, &info);
+	announce_to_all(offer);
+}
+
 /* Of peers --------------------------------------------------------------- */
 
 static struct remote_offer *remote_find(struct peer *peer, const char *name)

@@ -29,6 +29,9 @@ bool offer_is_pending(const struct offer *offer);
 /* Looks at it again: what failed may be there now. */
 void offer_look(struct offer *offer);
 
+/* It was seen to have another size now. */
+void offer_resized(struct offer *offer, uint64_t size);
+
 /* From the kernel's registry. */
 void offer_event(struct daemon *d, const struct sdv_offer_info *info);
 void offer_deleted(struct daemon *d, const char *peer, const char *name);

@@ -370,7 +370,8 @@ static void pair_resolved(void *arg, int error, const void *result, int fd)
 	(void)fd;
 	pair->resolver = NULL;
 	if (error || !addresses->count) {
-		snprintf(why, sizeof(why), "its address: %s", error == -EINVAL ? "is none" :
+		snprintf(why, sizeof(why), "its address: %s",
+			 error == -EINVAL ? "is no HOST, HOST:PORT or [ADDRESS]:PORT" :
 			 error ? strerror(-error) : addresses->error);
 		pair_failed(pair, why);
 		return;

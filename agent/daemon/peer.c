@@ -193,6 +193,7 @@ static void dial_resolved(void *arg, int error, const void *result, int fd)
 		return;
 	}
 	snprintf(why, sizeof(why), "address '%.100s': %s", peer->info.address,
+		 error == -EINVAL ? "is no HOST, HOST:PORT or [ADDRESS]:PORT" :
 		 error ? strerror(-error) : addresses->error);
 	dial_failed(peer, error ? error : -ENOENT, why);
 }

@@ -29,11 +29,10 @@ struct sdv_loop {
 	bool has_buffer;
 	bool is_stopped;
 	int result;
-	int vacant;	/* eventfd that stands in emptied entries of a sealed table */
+	int vacant; /* eventfd that stands in emptied entries of a sealed table */
 };
 
-#define RING_FLAGS	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
-			 IORING_SETUP_SUBMIT_ALL)
+#define RING_FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL)
 
 static int installer_open(struct sdv_loop *loop)
 {
@@ -87,6 +86,8 @@ int sdv_loop_open(struct sdv_loop **ret_loop, const struct sdv_loop_params *para
 		sdv_loop_close(loop);
 		return r;
 	}
+	/* A child of a fork has no use for the ring, and must not share it. */
+	io_uring_ring_dontfork(&loop->ring);
 	*ret_loop = loop;
 	return 0;
 }
@@ -119,7 +120,7 @@ static void dispatch(struct sdv_loop *loop)
 		int result = cqe->res;
 
 		io_uring_cqe_seen(&loop->ring, cqe);
-		if (!op)	/* of a cancellation: the cancelled one tells */
+		if (!op) /* of a cancellation: the cancelled one tells */
 			continue;
 		if (op->is_timeout && result == -ETIME)
 			result = 0;
@@ -137,8 +138,7 @@ static void dispatch(struct sdv_loop *loop)
  */
 int sdv_loop_step(struct sdv_loop *loop, bool wait)
 {
-	int r = wait ? io_uring_submit_and_wait(&loop->ring, 1)
-		     : io_uring_submit_and_get_events(&loop->ring);
+	int r = wait ? io_uring_submit_and_wait(&loop->ring, 1) : io_uring_submit_and_get_events(&loop->ring);
 
 	/* EBUSY, EAGAIN: no room for results until some are taken, which comes now. */
 	if (r < 0 && r != -EINTR && r != -EBUSY && r != -EAGAIN)
@@ -203,20 +203,19 @@ static void finish(struct sdv_loop *loop, struct io_uring_sqe *sqe, void *op, in
 }
 
 /* Every operation is: an entry, its prep call, its owner and its file. */
-#define START(loop, op, fd, prep)						\
-	({									\
-		int start_ret;							\
-		struct io_uring_sqe *sqe = start(loop, op, &start_ret);		\
-										\
-		if (sqe) {							\
-			prep;							\
-			finish(loop, sqe, op, fd);				\
-		}								\
-		start_ret;							\
+#define START(loop, op, fd, prep)                                       \
+	({                                                              \
+		int start_ret;                                          \
+		struct io_uring_sqe *sqe = start(loop, op, &start_ret); \
+                                                                        \
+		if (sqe) {                                              \
+			prep;                                           \
+			finish(loop, sqe, op, fd);                      \
+		}                                                       \
+		start_ret;                                              \
 	})
 
-int sdv_op_poll(struct sdv_loop *loop, struct sdv_op *op, int fd, unsigned int events,
-		bool multishot)
+int sdv_op_poll(struct sdv_loop *loop, struct sdv_op *op, int fd, unsigned int events, bool multishot)
 {
 	if (multishot)
 		return START(loop, op, fd, io_uring_prep_poll_multishot(sqe, fd, events));
@@ -226,8 +225,7 @@ int sdv_op_poll(struct sdv_loop *loop, struct sdv_op *op, int fd, unsigned int e
 int sdv_op_accept(struct sdv_loop *loop, struct sdv_op *op, int fd, bool multishot)
 {
 	if (multishot)
-		return START(loop, op, fd,
-			     io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC));
+		return START(loop, op, fd, io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC));
 	return START(loop, op, fd, io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC));
 }
 
@@ -242,8 +240,7 @@ int sdv_op_recv(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, siz
 	return START(loop, op, fd, io_uring_prep_recv(sqe, fd, buf, len, flags));
 }
 
-int sdv_op_send(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len,
-		int flags)
+int sdv_op_send(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len, int flags)
 {
 	return START(loop, op, fd, io_uring_prep_send(sqe, fd, buf, len, flags | MSG_NOSIGNAL));
 }
@@ -253,11 +250,9 @@ int sdv_op_recvmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, struct msgh
 	return START(loop, op, fd, io_uring_prep_recvmsg(sqe, fd, msg, (unsigned int)flags));
 }
 
-int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg,
-		   int flags)
+int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg, int flags)
 {
-	return START(loop, op, fd,
-		     io_uring_prep_sendmsg(sqe, fd, msg, (unsigned int)(flags | MSG_NOSIGNAL)));
+	return START(loop, op, fd, io_uring_prep_sendmsg(sqe, fd, msg, (unsigned int)(flags | MSG_NOSIGNAL)));
 }
 
 int sdv_op_timeout(struct sdv_loop *loop, struct sdv_op *op, uint64_t timeout_ms)
@@ -269,14 +264,12 @@ int sdv_op_timeout(struct sdv_loop *loop, struct sdv_op *op, uint64_t timeout_ms
 		return -EBUSY;
 	op->timeout.sec = (long long)(timeout_ms / 1000);
 	op->timeout.nsec = (long long)(timeout_ms % 1000) * 1000000;
-	r = START(loop, op, -1,
-		  io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&op->timeout, 0, 0));
+	r = START(loop, op, -1, io_uring_prep_timeout(sqe, (struct __kernel_timespec *)&op->timeout, 0, 0));
 	op->is_timeout = !r;
 	return r;
 }
 
-int sdv_op_read(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len,
-		uint64_t offset)
+int sdv_op_read(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len, uint64_t offset)
 {
 	return START(loop, op, fd, io_uring_prep_read(sqe, fd, buf, (unsigned int)len, offset));
 }
@@ -292,8 +285,7 @@ int sdv_op_write(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *b
 
 int sdv_op_fsync(struct sdv_loop *loop, struct sdv_op *op, int fd, bool datasync)
 {
-	return START(loop, op, fd,
-		     io_uring_prep_fsync(sqe, fd, datasync ? IORING_FSYNC_DATASYNC : 0));
+	return START(loop, op, fd, io_uring_prep_fsync(sqe, fd, datasync ? IORING_FSYNC_DATASYNC : 0));
 }
 
 int sdv_op_fallocate(struct sdv_loop *loop, struct sdv_op *op, int fd, int mode, uint64_t offset,
@@ -372,8 +364,7 @@ static const uint8_t kind_opcode[SDV_OP_NR] = {
 	[SDV_OP_DISCARD] = IORING_OP_URING_CMD,
 };
 
-static int restrict_and_enable(struct io_uring *ring, struct io_uring_restriction *rules,
-			       unsigned int nr)
+static int restrict_and_enable(struct io_uring *ring, struct io_uring_restriction *rules, unsigned int nr)
 {
 	int r = io_uring_register_restrictions(ring, rules, nr);
 
@@ -480,12 +471,11 @@ int sdv_op_read_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, void *b
 {
 	if (!loop->has_buffer)
 		return sdv_op_read(loop, op, fd, buf, len, offset);
-	return START(loop, op, fd,
-		     io_uring_prep_read_fixed(sqe, fd, buf, (unsigned int)len, offset, 0));
+	return START(loop, op, fd, io_uring_prep_read_fixed(sqe, fd, buf, (unsigned int)len, offset, 0));
 }
 
-int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf,
-			size_t len, uint64_t offset, int rw_flags)
+int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len,
+			uint64_t offset, int rw_flags)
 {
 	if (!loop->has_buffer)
 		return sdv_op_write(loop, op, fd, buf, len, offset, rw_flags);
@@ -497,6 +487,5 @@ int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const 
 
 int sdv_op_discard(struct sdv_loop *loop, struct sdv_op *op, int fd, uint64_t offset, uint64_t len)
 {
-	return START(loop, op, fd,
-		     io_uring_prep_cmd_discard(sqe, fd, offset, len));
+	return START(loop, op, fd, io_uring_prep_cmd_discard(sqe, fd, offset, len));
 }

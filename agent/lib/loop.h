@@ -37,14 +37,16 @@ typedef void (*sdv_op_fn)(struct sdv_op *op, int result, bool more);
 struct sdv_op {
 	sdv_op_fn done;
 	bool is_active;
-	bool is_timeout;	/* loop.c's: -ETIME means that it fired */
-	struct { long long sec, nsec; } timeout;	/* loop.c's: laid out as __kernel_timespec */
+	bool is_timeout; /* loop.c's: -ETIME means that it fired */
+	struct {
+		long long sec, nsec;
+	} timeout; /* loop.c's: laid out as __kernel_timespec */
 };
 
 struct sdv_loop_params {
-	unsigned int entries;		/* submission queue; completion is 4 times that */
-	unsigned int fixed_files;	/* sparse table of that many, 0 for none */
-	bool sealed;			/* created disabled; see sdv_loop_seal() */
+	unsigned int entries;     /* submission queue; completion is 4 times that */
+	unsigned int fixed_files; /* sparse table of that many, 0 for none */
+	bool sealed;              /* created disabled; see sdv_loop_seal() */
 };
 
 int sdv_loop_open(struct sdv_loop **ret_loop, const struct sdv_loop_params *params);
@@ -60,30 +62,50 @@ int sdv_loop_step(struct sdv_loop *loop, bool wait);
  * free even after submitting).  fd is a descriptor, or SDV_FIXED(i): entry i of
  * the fixed table.
  */
-#define SDV_FIXED(i)	(-2 - (int)(i))
+#define SDV_FIXED(i) (-2 - (int)(i))
 
 int sdv_op_poll(struct sdv_loop *loop, struct sdv_op *op, int fd, unsigned int events, bool multishot);
-int sdv_op_accept(struct sdv_loop *loop, struct sdv_op *op, int fd, bool multishot);	/* result: fd, close-on-exec */
-int sdv_op_connect(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct sockaddr *addr, socklen_t len);
+int sdv_op_accept(struct sdv_loop *loop, struct sdv_op *op, int fd,
+		  bool multishot); /* result: fd, close-on-exec */
+int sdv_op_connect(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct sockaddr *addr,
+		   socklen_t len);
 int sdv_op_recv(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len, int flags);
 int sdv_op_send(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len, int flags);
 int sdv_op_recvmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, struct msghdr *msg, int flags);
 int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg, int flags);
-int sdv_op_timeout(struct sdv_loop *loop, struct sdv_op *op, uint64_t timeout_ms);	/* result: 0 when it fired */
+int sdv_op_timeout(struct sdv_loop *loop, struct sdv_op *op,
+		   uint64_t timeout_ms); /* result: 0 when it fired */
 int sdv_op_read(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len, uint64_t offset);
-int sdv_op_write(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len, uint64_t offset, int rw_flags);
+int sdv_op_write(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len,
+		 uint64_t offset, int rw_flags);
 int sdv_op_fsync(struct sdv_loop *loop, struct sdv_op *op, int fd, bool datasync);
-int sdv_op_fallocate(struct sdv_loop *loop, struct sdv_op *op, int fd, int mode, uint64_t offset, uint64_t len);
+int sdv_op_fallocate(struct sdv_loop *loop, struct sdv_op *op, int fd, int mode, uint64_t offset,
+		     uint64_t len);
 int sdv_op_close(struct sdv_loop *loop, struct sdv_op *op, int fd);
 /* op->done is called with -ECANCELED, or with the result if that was quicker. */
 int sdv_op_cancel(struct sdv_loop *loop, struct sdv_op *op);
 
 /* The worker's: */
-enum sdv_op_kind {		/* bits of sdv_loop_seal()'s mask */
-	SDV_OP_POLL, SDV_OP_ACCEPT, SDV_OP_CONNECT, SDV_OP_RECV, SDV_OP_SEND, SDV_OP_RECVMSG,
-	SDV_OP_SENDMSG, SDV_OP_TIMEOUT, SDV_OP_READ, SDV_OP_WRITE, SDV_OP_FSYNC,
-	SDV_OP_FALLOCATE, SDV_OP_CLOSE, SDV_OP_CANCEL, SDV_OP_INSTALL, SDV_OP_READ_BUFFER,
-	SDV_OP_WRITE_BUFFER, SDV_OP_DISCARD, SDV_OP_NR,
+enum sdv_op_kind { /* bits of sdv_loop_seal()'s mask */
+		   SDV_OP_POLL,
+		   SDV_OP_ACCEPT,
+		   SDV_OP_CONNECT,
+		   SDV_OP_RECV,
+		   SDV_OP_SEND,
+		   SDV_OP_RECVMSG,
+		   SDV_OP_SENDMSG,
+		   SDV_OP_TIMEOUT,
+		   SDV_OP_READ,
+		   SDV_OP_WRITE,
+		   SDV_OP_FSYNC,
+		   SDV_OP_FALLOCATE,
+		   SDV_OP_CLOSE,
+		   SDV_OP_CANCEL,
+		   SDV_OP_INSTALL,
+		   SDV_OP_READ_BUFFER,
+		   SDV_OP_WRITE_BUFFER,
+		   SDV_OP_DISCARD,
+		   SDV_OP_NR,
 };
 /* Memory that read and write use without pinning it each time; once, before the seal. */
 int sdv_loop_register_buffer(struct sdv_loop *loop, void *base, size_t len);
@@ -99,8 +121,10 @@ int sdv_loop_seal(struct sdv_loop *loop, uint32_t kinds);
  * is there when op->done is called, unless that gets an error.
  */
 int sdv_op_install(struct sdv_loop *loop, struct sdv_op *op, unsigned int index, int *fd);
-int sdv_op_read_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len, uint64_t offset);
-int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len, uint64_t offset, int rw_flags);
+int sdv_op_read_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len,
+		       uint64_t offset);
+int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len,
+			uint64_t offset, int rw_flags);
 /* Block device discard (Linux 6.12: BLOCK_URING_CMD_DISCARD). */
 int sdv_op_discard(struct sdv_loop *loop, struct sdv_op *op, int fd, uint64_t offset, uint64_t len);
 

@@ -29,10 +29,10 @@
 #include <unistd.h>
 
 /* The agent sees the reason in the journal, so each step has a name. */
-#define FAIL(what)			\
-	do {				\
-		*ret_what = (what);	\
-		return -errno;		\
+#define FAIL(what)                  \
+	do {                        \
+		*ret_what = (what); \
+		return -errno;      \
 	} while (0)
 
 static const struct {
@@ -52,8 +52,7 @@ static int limits_set(const struct sdv_sandbox *box, const char **ret_what)
 {
 	const struct rlimit none = { 0, 0 }, fds = { box->max_fds, box->max_fds },
 			    /* io_uring's own threads count as processes */
-			    processes = { 64, 64 },
-			    unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+		processes = { 64, 64 }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	struct rlimit pinned;
 
 	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_MSGQUEUE, &none) ||
@@ -109,10 +108,10 @@ static int root_empty(const char **ret_what)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		FAIL("make mounts private");
 	/* Any directory that is there would do; id_map() has needed this one. */
-	if (mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1,mode=0555"))
+	if (mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "size=4k,nr_inodes=1,mode=0555"))
 		FAIL("mount an empty root");
-	if (chdir("/proc") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) ||
-	    chdir("/"))
+	if (chdir("/proc") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		FAIL("change to the empty root");
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  "size=4k,nr_inodes=1,mode=0555"))
@@ -171,8 +170,7 @@ static int filter_load(const struct sdv_sandbox_call *calls, size_t nr_calls)
 				.op = SCMP_CMP_EQ,
 				.datum_a = call->args[a].value,
 			};
-		r = seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->nr, call->nr_args,
-						 cmp);
+		r = seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->nr, call->nr_args, cmp);
 	}
 	if (!r)
 		r = seccomp_load(filter);
@@ -209,9 +207,8 @@ static _Noreturn void stand_by(pid_t child)
 	int status = 0;
 
 	if (fds_close(NULL, 0, &what) || capabilities_bound(&what) || ids_drop(&what) ||
-	    capabilities_drop(&what) ||
-	    sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), &what))
-		_exit(EXIT_FAILURE);	/* and the child with it */
+	    capabilities_drop(&what) || sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), &what))
+		_exit(EXIT_FAILURE); /* and the child with it */
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	/* As a shell tells it: 128 and the signal. */
@@ -242,8 +239,7 @@ static int child_run(const struct sdv_sandbox *box, int sync, const char **ret_w
 	if (read(sync, &byte, 1) != 1)
 		_exit(EXIT_FAILURE);
 	r = capabilities_bound(ret_what);
-	if (r || (r = ids_drop(ret_what)) || (r = root_empty(ret_what)) ||
-	    (r = capabilities_drop(ret_what)))
+	if (r || (r = ids_drop(ret_what)) || (r = root_empty(ret_what)) || (r = capabilities_drop(ret_what)))
 		return r;
 	/*
 	 * Setting ids has cleared what was asked for before; and the parent may
@@ -289,6 +285,5 @@ int sdv_sandbox_enter(const struct sdv_sandbox *box, const char **ret_what)
 	if (child < 0)
 		FAIL("make new namespaces");
 	close(sync[child ? 1 : 0]);
-	return child ? parent_run((pid_t)child, sync[0], ret_what)
-		     : child_run(box, sync[1], ret_what);
+	return child ? parent_run((pid_t)child, sync[0], ret_what) : child_run(box, sync[1], ret_what);
 }

@@ -11,9 +11,9 @@
 #include <limits.h>
 #include <string.h>
 
-#define ATTR_HEADER	4u
-#define ATTR_ALIGN	4u
-#define MAX_NEST	4
+#define ATTR_HEADER 4u
+#define ATTR_ALIGN  4u
+#define MAX_NEST    4
 
 uint32_t sdv_frame_max(uint8_t class)
 {
@@ -115,7 +115,7 @@ bool sdv_frame_is_intact(const struct superdev_frame *frame, const void *payload
 }
 
 /* CRC-32C: polynomial 0x1edc6f41, here reflected (RFC 3720, B.4). */
-#define CRC32C_POLY	0x82f63b78u
+#define CRC32C_POLY 0x82f63b78u
 
 static uint32_t crc32c_byte(uint32_t crc, uint8_t byte)
 {
@@ -154,7 +154,7 @@ static uint32_t crc32c_plain(uint32_t crc, const uint8_t *p, size_t len)
  * it, by crc32c_shift: table of what each byte of a checksum becomes when
  * STRETCH zero bytes follow.
  */
-#define STRETCH 1024
+#define STRETCH ((size_t)1024)
 
 static uint32_t crc32c_shift[4][256];
 
@@ -164,8 +164,7 @@ static uint32_t crc32c_over_stretch(uint32_t crc)
 	       crc32c_shift[2][crc >> 16 & 255] ^ crc32c_shift[3][crc >> 24];
 }
 
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p,
-								size_t len)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p, size_t len)
 {
 	unsigned long long a = crc, word;
 
@@ -228,13 +227,20 @@ static const struct {
 	int error;
 } status_errno[] = {
 	/* the first of a status is what it becomes, the first of an error likewise */
-	{ SUPERDEV_ST_IO, EIO },	  { SUPERDEV_ST_NOSPC, ENOSPC },
-	{ SUPERDEV_ST_NOSPC, EDQUOT },	  { SUPERDEV_ST_NOSPC, EFBIG },
-	{ SUPERDEV_ST_INVAL, EINVAL },	  { SUPERDEV_ST_ROFS, EROFS },
-	{ SUPERDEV_ST_NOTSUPP, EOPNOTSUPP }, { SUPERDEV_ST_NOTSUPP, ENOSYS },
-	{ SUPERDEV_ST_NOTSUPP, ENOTTY },  { SUPERDEV_ST_STALE, ESTALE },
-	{ SUPERDEV_ST_NOMEM, ENOMEM },	  { SUPERDEV_ST_PERM, EPERM },
-	{ SUPERDEV_ST_PERM, EACCES },	  { SUPERDEV_ST_NOENT, ENOENT },
+	{ SUPERDEV_ST_IO, EIO },
+	{ SUPERDEV_ST_NOSPC, ENOSPC },
+	{ SUPERDEV_ST_NOSPC, EDQUOT },
+	{ SUPERDEV_ST_NOSPC, EFBIG },
+	{ SUPERDEV_ST_INVAL, EINVAL },
+	{ SUPERDEV_ST_ROFS, EROFS },
+	{ SUPERDEV_ST_NOTSUPP, EOPNOTSUPP },
+	{ SUPERDEV_ST_NOTSUPP, ENOSYS },
+	{ SUPERDEV_ST_NOTSUPP, ENOTTY },
+	{ SUPERDEV_ST_STALE, ESTALE },
+	{ SUPERDEV_ST_NOMEM, ENOMEM },
+	{ SUPERDEV_ST_PERM, EPERM },
+	{ SUPERDEV_ST_PERM, EACCES },
+	{ SUPERDEV_ST_NOENT, ENOENT },
 	{ SUPERDEV_ST_BUSY, EBUSY },
 };
 
@@ -377,16 +383,16 @@ int sdv_attr_end(const struct sdv_attr_writer *w)
 	return w->error ? w->error : (int)w->len;
 }
 
-#define NAME	{ .type = SDV_ATTR_STRING, .min = 1, .max = SUPERDEV_NAME_LEN }
-#define TEXT	{ .type = SDV_ATTR_STRING, .max = 255 }
-#define KEY	{ .type = SDV_ATTR_BINARY, .min = SUPERDEV_KEY_LEN, .max = SUPERDEV_KEY_LEN }
-#define BOOT	{ .type = SDV_ATTR_BINARY, .min = 16, .max = 16 }
+#define NAME { .type = SDV_ATTR_STRING, .min = 1, .max = SUPERDEV_NAME_LEN }
+#define TEXT { .type = SDV_ATTR_STRING, .max = 255 }
+#define KEY  { .type = SDV_ATTR_BINARY, .min = SUPERDEV_KEY_LEN, .max = SUPERDEV_KEY_LEN }
+#define BOOT { .type = SDV_ATTR_BINARY, .min = 16, .max = 16 }
 
-#define SET(set, last, table)			\
-	const struct sdv_attr_set set = {	\
-		.name = #table,			\
-		.max = last,			\
-		.policy = table##_policy,	\
+#define SET(set, last, table)             \
+	const struct sdv_attr_set set = { \
+		.name = #table,           \
+		.max = (last),            \
+		.policy = table##_policy, \
 	}
 
 static const struct sdv_attr_policy agent_policy[SUPERDEV_A_AGENT_MAX + 1] = {
@@ -438,7 +444,9 @@ static const struct sdv_attr_policy offer_policy[SUPERDEV_A_OFFER_MAX + 1] = {
 	[SUPERDEV_A_OFFER_READ_ONLY] = { .type = SDV_ATTR_FLAG },
 	[SUPERDEV_A_OFFER_SIZE] = { .type = SDV_ATTR_U64 },
 	[SUPERDEV_A_OFFER_STATE] = { .type = SDV_ATTR_U32, .max = SUPERDEV_OFFER_STATE_REMOVING },
-	[SUPERDEV_A_OFFER_PROPERTY] = { .type = SDV_ATTR_NEST, .is_multi = true, .nested = &sdv_property_set },
+	[SUPERDEV_A_OFFER_PROPERTY] = { .type = SDV_ATTR_NEST,
+					.is_multi = true,
+					.nested = &sdv_property_set },
 	[SUPERDEV_A_OFFER_ERROR] = TEXT,
 	[SUPERDEV_A_OFFER_FORCE] = { .type = SDV_ATTR_FLAG },
 };
@@ -504,8 +512,7 @@ static int attr_at(const uint8_t *data, size_t len, size_t *pos, unsigned int *r
 	return 1;
 }
 
-static int integer_check(const struct sdv_attr_policy *policy, const struct sdv_attr *attr,
-			 size_t len)
+static int integer_check(const struct sdv_attr_policy *policy, const struct sdv_attr *attr, size_t len)
 {
 	if (attr->len != len || (policy->max && load(attr->data, len) > policy->max))
 		return -EINVAL;
@@ -518,27 +525,19 @@ static int attrs_check(const struct sdv_attr_set *set, const uint8_t *data, size
 static int attr_check(const struct sdv_attr_policy *policy, const struct sdv_attr *attr, int depth)
 {
 	switch (policy->type) {
-	case SDV_ATTR_UNKNOWN:
-		return 0;
-	case SDV_ATTR_FLAG:
-		return attr->len ? -EINVAL : 0;
-	case SDV_ATTR_U8:
-		return integer_check(policy, attr, 1);
-	case SDV_ATTR_U16:
-		return integer_check(policy, attr, 2);
-	case SDV_ATTR_U32:
-		return integer_check(policy, attr, 4);
-	case SDV_ATTR_U64:
-		return integer_check(policy, attr, 8);
+	case SDV_ATTR_UNKNOWN: return 0;
+	case SDV_ATTR_FLAG: return attr->len ? -EINVAL : 0;
+	case SDV_ATTR_U8: return integer_check(policy, attr, 1);
+	case SDV_ATTR_U16: return integer_check(policy, attr, 2);
+	case SDV_ATTR_U32: return integer_check(policy, attr, 4);
+	case SDV_ATTR_U64: return integer_check(policy, attr, 8);
 	case SDV_ATTR_STRING:
 		/* Exactly one zero, and it is last: nothing can hide behind it. */
 		if (!attr->len || memchr(attr->data, 0, attr->len) != attr->data + attr->len - 1)
 			return -EINVAL;
 		return attr->len - 1 < policy->min || attr->len - 1 > policy->max ? -EINVAL : 0;
-	case SDV_ATTR_BINARY:
-		return attr->len < policy->min || attr->len > policy->max ? -EINVAL : 0;
-	case SDV_ATTR_NEST:
-		return attrs_check(policy->nested, attr->data, attr->len, depth + 1, NULL, NULL);
+	case SDV_ATTR_BINARY: return attr->len < policy->min || attr->len > policy->max ? -EINVAL : 0;
+	case SDV_ATTR_NEST: return attrs_check(policy->nested, attr->data, attr->len, depth + 1, NULL, NULL);
 	}
 	return -EINVAL;
 }
@@ -566,8 +565,7 @@ static int attrs_check(const struct sdv_attr_set *set, const uint8_t *data, size
 		if (r)
 			return r;
 		is_first = !(seen & UINT64_C(1) << type);
-		if (!is_first && !set->policy[type].is_multi &&
-		    set->policy[type].type != SDV_ATTR_UNKNOWN)
+		if (!is_first && !set->policy[type].is_multi && set->policy[type].type != SDV_ATTR_UNKNOWN)
 			return -EINVAL;
 		seen |= UINT64_C(1) << type;
 		if (ret_attrs && is_first)
@@ -577,12 +575,12 @@ static int attrs_check(const struct sdv_attr_set *set, const uint8_t *data, size
 }
 
 /* attrs_check() marks what it has seen in one 64-bit word. */
-_Static_assert(SUPERDEV_A_LEASE_MAX < 64 && SUPERDEV_A_AGENT_MAX < 64 &&
-	       SUPERDEV_A_PEER_MAX < 64 && SUPERDEV_A_OFFER_MAX < 64 &&
-	       SUPERDEV_A_BLK_CONFIG_MAX < 64, "sets have fewer than 64 attributes");
+_Static_assert(SUPERDEV_A_LEASE_MAX < 64 && SUPERDEV_A_AGENT_MAX < 64 && SUPERDEV_A_PEER_MAX < 64 &&
+		       SUPERDEV_A_OFFER_MAX < 64 && SUPERDEV_A_BLK_CONFIG_MAX < 64,
+	       "sets have fewer than 64 attributes");
 
-int sdv_attr_parse(const struct sdv_attr_set *set, const void *data, size_t len,
-		   struct sdv_attr *ret_attrs, unsigned int *ret_bad)
+int sdv_attr_parse(const struct sdv_attr_set *set, const void *data, size_t len, struct sdv_attr *ret_attrs,
+		   unsigned int *ret_bad)
 {
 	memset(ret_attrs, 0, (set->max + 1) * sizeof(*ret_attrs));
 	if (ret_bad)
@@ -590,8 +588,7 @@ int sdv_attr_parse(const struct sdv_attr_set *set, const void *data, size_t len,
 	return attrs_check(set, data, len, 1, ret_attrs, ret_bad);
 }
 
-bool sdv_attr_next(const void *data, size_t len, unsigned int type, size_t *pos,
-		   struct sdv_attr *ret_attr)
+bool sdv_attr_next(const void *data, size_t len, unsigned int type, size_t *pos, struct sdv_attr *ret_attr)
 {
 	unsigned int found;
 

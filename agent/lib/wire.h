@@ -123,13 +123,13 @@ void sdv_nest_end(struct sdv_attr_writer *w, size_t nest);
 int sdv_attr_end(const struct sdv_attr_writer *w);
 
 enum sdv_attr_type {
-	SDV_ATTR_UNKNOWN = 0,	/* not ours: passed over */
+	SDV_ATTR_UNKNOWN = 0, /* not ours: passed over */
 	SDV_ATTR_FLAG,
 	SDV_ATTR_U8,
 	SDV_ATTR_U16,
 	SDV_ATTR_U32,
 	SDV_ATTR_U64,
-	SDV_ATTR_STRING,	/* max counts the bytes before the zero */
+	SDV_ATTR_STRING, /* max counts the bytes before the zero */
 	SDV_ATTR_BINARY,
 	SDV_ATTR_NEST,
 };
@@ -153,7 +153,7 @@ struct sdv_attr_policy {
 
 struct sdv_attr_set {
 	const char *name;
-	unsigned int max;	/* largest type; policy has one more entry */
+	unsigned int max; /* largest type; policy has one more entry */
 	const struct sdv_attr_policy *policy;
 };
 
@@ -184,15 +184,14 @@ struct sdv_attr {
  * the wrong size or value, an unterminated string or one with a zero inside,
  * or one that came twice; -E2BIG: nested too deep.
  */
-int sdv_attr_parse(const struct sdv_attr_set *set, const void *data, size_t len,
-		   struct sdv_attr *ret_attrs, unsigned int *ret_bad);
+int sdv_attr_parse(const struct sdv_attr_set *set, const void *data, size_t len, struct sdv_attr *ret_attrs,
+		   unsigned int *ret_bad);
 
 /*
  * The next attribute of @type at or after *@pos (start with 0) of a message that
  * sdv_attr_parse() found good; false when there is none.
  */
-bool sdv_attr_next(const void *data, size_t len, unsigned int type, size_t *pos,
-		   struct sdv_attr *ret_attr);
+bool sdv_attr_next(const void *data, size_t len, unsigned int type, size_t *pos, struct sdv_attr *ret_attr);
 
 /* Of an absent attribute: 0, or NULL. */
 uint8_t sdv_get_u8(const struct sdv_attr *attr);

@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define ORDERS	9	/* 4 KiB to 1 MiB */
-#define HUGE	(2u << 20)
-#define NONE	UINT32_MAX
+#define ORDERS 9 /* 4 KiB to 1 MiB */
+#define HUGE   (2u << 20)
+#define NONE   UINT32_MAX
 
 _Static_assert(SDV_ARENA_PAGE << (ORDERS - 1) == SDV_ARENA_MAX, "the last order is the longest piece");
 
 struct page {
-	uint32_t next, prev;	/* in the list of its order, where free */
-	uint8_t order;		/* of the piece that begins here */
+	uint32_t next, prev; /* in the list of its order, where free */
+	uint8_t order;       /* of the piece that begins here */
 	bool is_free;
 };
 
@@ -31,7 +31,7 @@ struct sdv_arena {
 	size_t size;
 	void *mapping;
 	size_t mapping_size;
-	uint32_t lists[ORDERS];	/* first free piece of each order */
+	uint32_t lists[ORDERS]; /* first free piece of each order */
 	struct page pages[];
 };
 

@@ -11,8 +11,8 @@
 
 #include <stddef.h>
 
-#define SDV_ARENA_PAGE	4096u
-#define SDV_ARENA_MAX	(1u << 20)
+#define SDV_ARENA_PAGE 4096u
+#define SDV_ARENA_MAX  (1u << 20)
 
 struct sdv_arena;
 

@@ -82,24 +82,18 @@ static uint32_t blk_check(struct sdv_worker *worker, struct sdv_request *request
 
 	(void)worker;
 	switch (head->op) {
-	case SUPERDEV_BLK_READ:
-		max = SUPERDEV_MAX_PAYLOAD;
-		break;
+	case SUPERDEV_BLK_READ: max = SUPERDEV_MAX_PAYLOAD; break;
 	case SUPERDEV_BLK_WRITE:
 		max = SUPERDEV_MAX_PAYLOAD;
 		flags |= SUPERDEV_F_FUA;
 		break;
-	case SUPERDEV_BLK_FLUSH:
-		break;
-	case SUPERDEV_BLK_DISCARD:
-		max = disk->max_discard;
-		break;
+	case SUPERDEV_BLK_FLUSH: break;
+	case SUPERDEV_BLK_DISCARD: max = disk->max_discard; break;
 	case SUPERDEV_BLK_ZEROES:
 		max = disk->max_zeroes;
 		flags |= SUPERDEV_F_NOUNMAP;
 		break;
-	default:
-		return SUPERDEV_ST_NOTSUPP;
+	default: return SUPERDEV_ST_NOTSUPP;
 	}
 	if (head->flags & ~flags || !sdv_blk_tag_is_valid(head->tag) ||
 	    head->length != (head->op == SUPERDEV_BLK_WRITE ? head->count : 0))
@@ -140,7 +134,7 @@ static int start_zeroes(struct sdv_request *request, bool may_unmap)
 {
 	return sdv_op_fallocate(request->worker->loop, &request->op, BACKING,
 				FALLOC_FL_KEEP_SIZE |
-				(may_unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE),
+					(may_unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE),
 				request->head.offset, request->head.count);
 }
 
@@ -157,16 +151,14 @@ static int start(struct sdv_request *request)
 		return sdv_op_read_buffer(loop, &request->op, BACKING, request->data + request->done, left,
 					  offset);
 	case SUPERDEV_BLK_WRITE:
-		return sdv_op_write_buffer(loop, &request->op, BACKING, request->data + request->done,
-					   left, offset, head->flags & SUPERDEV_F_FUA ? RWF_DSYNC : 0);
-	case SUPERDEV_BLK_FLUSH:
-		return sdv_op_fsync(loop, &request->op, BACKING, true);
+		return sdv_op_write_buffer(loop, &request->op, BACKING, request->data + request->done, left,
+					   offset, head->flags & SUPERDEV_F_FUA ? RWF_DSYNC : 0);
+	case SUPERDEV_BLK_FLUSH: return sdv_op_fsync(loop, &request->op, BACKING, true);
 	case SUPERDEV_BLK_DISCARD:
 		if (blk.disk.is_block)
 			return sdv_op_discard(loop, &request->op, BACKING, offset, left);
 		return start_zeroes(request, true);
-	default:
-		return start_zeroes(request, !(head->flags & SUPERDEV_F_NOUNMAP));
+	default: return start_zeroes(request, !(head->flags & SUPERDEV_F_NOUNMAP));
 	}
 }
 
@@ -184,7 +176,7 @@ static void op_done(struct sdv_op *op, int result, bool more)
 		request->done += (uint32_t)result;
 		may_retry = request->done < head->count;
 	} else if (is_transfer && !result) {
-		result = -EIO;	/* the disk has become shorter */
+		result = -EIO; /* the disk has become shorter */
 	} else if (head->op == SUPERDEV_BLK_ZEROES && result == -EOPNOTSUPP &&
 		   !(head->flags & SUPERDEV_F_NOUNMAP)) {
 		/* It cannot unmap; then zeros are written. */
@@ -208,14 +200,12 @@ static void blk_run(struct sdv_worker *worker, struct sdv_request *request)
 	request->op.done = op_done;
 	if (request->head.op != SUPERDEV_BLK_READ) {
 		switch (sdv_blk_table_begin(&blk.table, request)) {
-		case SDV_BLK_RUN:
-			break;
+		case SDV_BLK_RUN: break;
 		case SDV_BLK_CONFLICT:
 			sdv_lane_close(request->lane, -EPROTO);
 			sdv_request_put(request);
 			return;
-		default:
-			return;
+		default: return;
 		}
 		/* Nothing was written that a flush could be about. */
 		if (request->head.op == SUPERDEV_BLK_FLUSH && blk.disk.is_read_only) {

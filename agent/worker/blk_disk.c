@@ -19,10 +19,10 @@
  * Longest discard and write zeroes: long enough that their number does not
  * matter, short enough that a slow disk answers while somebody waits.
  */
-#define MAX_DISCARD	(1u << 30)
-#define MAX_ZEROES	(64u << 20)
-#define SECTOR		512u
-#define PAGE		4096u
+#define MAX_DISCARD (1u << 30)
+#define MAX_ZEROES  (64u << 20)
+#define SECTOR      512u
+#define PAGE        4096u
 
 /* A line of the device's queue directory; a partition has its disk's. */
 static int queue_read(dev_t dev, const char *name, char *ret_line, size_t size)
@@ -81,8 +81,8 @@ static int block_look(struct sdv_disk *disk, int fd, dev_t dev)
 	disk->discard_granularity = at_most(queue_number(dev, "discard_granularity"), UINT32_MAX);
 	disk->is_rotational = queue_number(dev, "rotational");
 	/* Unless the kernel is sure that there is no volatile cache, there is one. */
-	disk->has_write_cache = queue_read(dev, "write_cache", line, sizeof(line)) ||
-				strcmp(line, "write through");
+	disk->has_write_cache =
+		queue_read(dev, "write_cache", line, sizeof(line)) || strcmp(line, "write through") != 0;
 	return 0;
 }
 
@@ -111,8 +111,7 @@ static int file_look(struct sdv_disk *disk, int fd)
 	disk->has_write_cache = true;
 	/* Tried beyond the end, where there is nothing to lose. */
 	disk->is_punchable = !disk->is_read_only &&
-			     !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end + PAGE,
-					PAGE);
+			     !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end + PAGE, PAGE);
 	if (disk->is_punchable) {
 		disk->max_discard = MAX_DISCARD;
 		disk->discard_granularity = PAGE;
@@ -146,7 +145,7 @@ int sdv_disk_size(uint64_t *ret_size, const struct sdv_disk *disk, int fd)
  */
 int sdv_disk_look(struct sdv_disk *ret_disk, int fd, bool is_read_only)
 {
-	struct sdv_disk disk = { .is_read_only = is_read_only };
+	struct sdv_disk disk = { .logical_block = SECTOR, .is_read_only = is_read_only };
 	struct stat st;
 	int r;
 

@@ -27,11 +27,11 @@ struct sdv_blk_table {
 };
 
 enum sdv_blk_verdict {
-	SDV_BLK_RUN,		/* new: run it, then sdv_blk_table_end() */
-	SDV_BLK_TWIN,		/* runs already; will be answered with that one */
-	SDV_BLK_ANSWERED,	/* was done: has been answered from the record */
-	SDV_BLK_OLD,		/* home has long had its answer; has been put */
-	SDV_BLK_CONFLICT,	/* an older request of the tag still runs: not allowed */
+	SDV_BLK_RUN,      /* new: run it, then sdv_blk_table_end() */
+	SDV_BLK_TWIN,     /* runs already; will be answered with that one */
+	SDV_BLK_ANSWERED, /* was done: has been answered from the record */
+	SDV_BLK_OLD,      /* home has long had its answer; has been put */
+	SDV_BLK_CONFLICT, /* an older request of the tag still runs: not allowed */
 };
 
 bool sdv_blk_tag_is_valid(uint32_t tag);

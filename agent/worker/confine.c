@@ -13,11 +13,11 @@
 #include "lane.h"
 #include "sandbox.h"
 
-#define ARENA_SIZE	(32u << 20)
-#define ARENA_SMALLEST	(4u << 20)
-#define RING_ENTRIES	512
+#define ARENA_SIZE     (32u << 20)
+#define ARENA_SMALLEST (4u << 20)
+#define RING_ENTRIES   512
 /* Rings, the agent's next connection, a lane on its way: few; the fixed table counts, too. */
-#define MAX_FDS		64
+#define MAX_FDS        64
 
 /* As much as there may be, at most a sixteenth of the machine's memory. */
 static int memory_open(struct sdv_worker *worker)
@@ -42,9 +42,9 @@ static int ring_open(struct sdv_worker *worker, bool has_backing, const char **r
 		.fixed_files = SDV_SLOT_NR,
 		.sealed = true,
 	};
-	const uint32_t kinds = worker->kinds | 1u << SDV_OP_RECV | 1u << SDV_OP_SEND |
-			       1u << SDV_OP_RECVMSG | 1u << SDV_OP_SENDMSG | 1u << SDV_OP_ACCEPT |
-			       1u << SDV_OP_TIMEOUT | 1u << SDV_OP_CANCEL | 1u << SDV_OP_INSTALL;
+	const uint32_t kinds = worker->kinds | 1u << SDV_OP_RECV | 1u << SDV_OP_SEND | 1u << SDV_OP_RECVMSG |
+			       1u << SDV_OP_SENDMSG | 1u << SDV_OP_ACCEPT | 1u << SDV_OP_TIMEOUT |
+			       1u << SDV_OP_CANCEL | 1u << SDV_OP_INSTALL;
 	int r;
 
 	*ret_what = "make a ring";
@@ -86,8 +86,7 @@ int sdv_worker_confine(struct sdv_worker *worker, const char **ret_what)
 		/* sdv_disk_size() */
 		{ .nr = SYS_lseek, .nr_args = 2, .args = { { 1, 0 }, { 2, SEEK_END } } },
 		/* lane_start() */
-		{ .nr = SYS_setsockopt, .nr_args = 2,
-		  .args = { { 1, IPPROTO_TCP }, { 2, TCP_NODELAY } } },
+		{ .nr = SYS_setsockopt, .nr_args = 2, .args = { { 1, IPPROTO_TCP }, { 2, TCP_NODELAY } } },
 	};
 	static const int fds[] = { STDERR_FILENO, SDV_WORKER_FD_CONTROL, SDV_WORKER_FD_LISTEN,
 				   SDV_WORKER_FD_BACKING };

@@ -15,9 +15,9 @@
 #include <string.h>
 
 /* From here on a payload is worth a receive of its own, without a copy. */
-#define DIRECT		4096u
+#define DIRECT 4096u
 /* And from here on it is likely that the next one is as long. */
-#define LONG		(16u << 10)
+#define LONG   (16u << 10)
 
 static void lane_parse(struct sdv_lane *lane);
 
@@ -129,8 +129,7 @@ static void lane_empty(struct sdv_lane *lane)
 		sdv_request_put(lane->rx);
 	lane->rx = NULL;
 	lane->install_op.done = lane_emptied;
-	if (sdv_op_install(lane->worker->loop, &lane->install_op, SDV_SLOT_LANES + lane->index,
-			   &nothing))
+	if (sdv_op_install(lane->worker->loop, &lane->install_op, SDV_SLOT_LANES + lane->index, &nothing))
 		/* The socket stays in the entry, unused, until the next lane replaces it. */
 		lane_emptied(&lane->install_op, 0, false);
 }
@@ -202,7 +201,8 @@ static void lane_received(struct sdv_op *op, int result, bool more)
 	}
 	if (lane->rx_is_direct) {
 		if (lane->is_clear)
-			lane->rx_crc = sdv_crc32c(lane->rx_crc, lane->rx->data + lane->rx_done, (size_t)result);
+			lane->rx_crc =
+				sdv_crc32c(lane->rx_crc, lane->rx->data + lane->rx_done, (size_t)result);
 		lane->rx_done += (uint32_t)result;
 	} else {
 		lane->stage_len += (size_t)result;
@@ -334,9 +334,8 @@ static void lane_parse(struct sdv_lane *lane)
 static void lane_send(struct sdv_lane *lane)
 {
 	/* Kernel TLS knows no MSG_WAITALL in a send of a ring: what is short is continued. */
-	int r = sdv_op_sendmsg(lane->worker->loop, &lane->send_op,
-			       SDV_FIXED(SDV_SLOT_LANES + lane->index), &lane->msg,
-			       lane->is_clear ? MSG_WAITALL : 0);
+	int r = sdv_op_sendmsg(lane->worker->loop, &lane->send_op, SDV_FIXED(SDV_SLOT_LANES + lane->index),
+			       &lane->msg, lane->is_clear ? MSG_WAITALL : 0);
 
 	if (r)
 		sdv_lane_close(lane, r);
@@ -454,7 +453,7 @@ void sdv_lanes_turn(struct sdv_worker *worker)
 {
 	struct sdv_lane *lane = worker->has_room ? worker->waiting : NULL;
 
-	if (lane)	/* one that must wait again goes into a new list */
+	if (lane) /* one that must wait again goes into a new list */
 		worker->waiting = NULL;
 	worker->has_room = false;
 	while (lane) {

@@ -11,14 +11,14 @@
 #include "worker.h"
 
 /* One receive takes as many small frames as fit; one send, as many replies. */
-#define SDV_LANE_STAGE	(64u << 10)
-#define SDV_LANE_IOV	128u
+#define SDV_LANE_STAGE (64u << 10)
+#define SDV_LANE_IOV   128u
 
 enum sdv_lane_state {
 	SDV_LANE_CLOSED,
-	SDV_LANE_OPENING,	/* its socket is going into the fixed table */
+	SDV_LANE_OPENING, /* its socket is going into the fixed table */
 	SDV_LANE_OPEN,
-	SDV_LANE_CLOSING,	/* operations are being cancelled, then the entry emptied */
+	SDV_LANE_CLOSING, /* operations are being cancelled, then the entry emptied */
 };
 
 /**

@@ -17,7 +17,7 @@
 
 #include "lane.h"
 
-#define TICK_MS		1000
+#define TICK_MS 1000
 
 /**
  * struct control - the connection to the agent
@@ -100,8 +100,7 @@ static void messages_send(void)
 		return;
 	}
 	control.send_op.done = message_sent;
-	sdv_op_send(control.worker.loop, &control.send_op, SDV_FIXED(SDV_SLOT_CONTROL), out,
-		    sizeof(*out), 0);
+	sdv_op_send(control.worker.loop, &control.send_op, SDV_FIXED(SDV_SLOT_CONTROL), out, sizeof(*out), 0);
 }
 
 static void message_sent(struct sdv_op *op, int result, bool more)
@@ -139,8 +138,7 @@ static void agent_accepted(struct sdv_op *op, int result, bool more)
 	}
 	control.accepted = result;
 	control.install_op.done = agent_installed;
-	if (sdv_op_install(control.worker.loop, &control.install_op, SDV_SLOT_CONTROL,
-			   &control.accepted))
+	if (sdv_op_install(control.worker.loop, &control.install_op, SDV_SLOT_CONTROL, &control.accepted))
 		agent_wait();
 	close(result);
 }

@@ -23,16 +23,12 @@ static uint32_t null_check(struct sdv_worker *worker, struct sdv_request *reques
 {
 	(void)worker;
 	switch (request->head.op) {
-	case SUPERDEV_NULL_ECHO:
-		request->need = request->head.length;
-		return SUPERDEV_ST_OK;
-	case SUPERDEV_NULL_SINK:
-		return SUPERDEV_ST_OK;
+	case SUPERDEV_NULL_ECHO: request->need = request->head.length; return SUPERDEV_ST_OK;
+	case SUPERDEV_NULL_SINK: return SUPERDEV_ST_OK;
 	case SUPERDEV_NULL_SOURCE:
 		request->need = request->head.count;
 		return request->head.length ? SUPERDEV_ST_INVAL : SUPERDEV_ST_OK;
-	default:
-		return SUPERDEV_ST_NOTSUPP;
+	default: return SUPERDEV_ST_NOTSUPP;
 	}
 }
 

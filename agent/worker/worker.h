@@ -31,9 +31,9 @@ enum {
 };
 
 /* What is announced to home: that many requests come at most, and a few twins. */
-#define SDV_WORKER_QUEUES	8u
-#define SDV_WORKER_DEPTH	128u
-#define SDV_WORKER_REQUESTS	(SDV_WORKER_QUEUES * SDV_WORKER_DEPTH + 64u)
+#define SDV_WORKER_QUEUES   8u
+#define SDV_WORKER_DEPTH    128u
+#define SDV_WORKER_REQUESTS (SDV_WORKER_QUEUES * SDV_WORKER_DEPTH + 64u)
 
 struct sdv_worker;
 struct sdv_lane;

@@ -10,6 +10,7 @@
 static const struct sdv_frame_expect tls = {
 	.lease = 0x1122334455667788, .epoch = 7, .class = SUPERDEV_CLASS_BLK,
 };
+
 static const struct sdv_frame_expect clear = {
 	.lease = 0x1122334455667788, .epoch = 7, .class = SUPERDEV_CLASS_BLK,
 	.needs_csum = true,

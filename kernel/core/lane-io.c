@@ -26,8 +26,7 @@
  * a record costs the block of its tag and that of its length beside its data.
  * Lanes of one device carry about the same, and must not all end together.
  */
-#define KEY_BYTES		(1ULL << 38)
-#define KEY_BYTES_APART		(1ULL << 33)
+#define KEY_BYTES		BIT_ULL(38)
 #define RECORD_COST		32
 
 static unsigned long long lane_key_bytes = KEY_BYTES;
@@ -45,6 +44,14 @@ static struct workqueue_struct *io_wq;
 void sdv_lane_io_wake(struct sdv_lane *lane)
 {
 	queue_work_on(lane->cpu, io_wq, &lane->io_work);
+}
+
+/* A lane that has spent its key dies of it, and the agent makes a fresh one. */
+static bool lane_key_is_spent(const struct sdv_lane *lane, u64 bytes)
+{
+	u64 limit = READ_ONCE(lane_key_bytes);
+
+	return lane_is_tls(lane) && bytes > limit - (limit >> 6) * lane->index;
 }
 
 /* Message queues ----------------------------------------------------------- */
@@ -311,8 +318,7 @@ static bool lane_send_some(struct sdv_lane *lane, int budget)
 		}
 		budget -= ret;
 	}
-	if (lane_is_tls(lane) &&
-	    lane->tx_key_bytes > lane_key_bytes - lane->index * KEY_BYTES_APART)
+	if (lane_key_is_spent(lane, lane->tx_key_bytes))
 		sdv_lane_kill(lane, -EKEYEXPIRED);
 	memalloc_noreclaim_restore(noreclaim);
 	memalloc_noio_restore(noio);
@@ -534,8 +540,7 @@ static bool lane_receive(struct sdv_lane *lane)
 		error = -ECONNABORTED;
 	if (error)
 		sdv_lane_kill(lane, error);
-	if (lane_is_tls(lane) &&
-	    lane->rx_key_bytes > lane_key_bytes - lane->index * KEY_BYTES_APART)
+	if (lane_key_is_spent(lane, lane->rx_key_bytes))
 		sdv_lane_kill(lane, -EKEYEXPIRED);
 	return ret > 0;
 }

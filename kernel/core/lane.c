@@ -310,24 +310,6 @@ static void tune_socket(struct sock *sk)
 	lockdep_set_class_and_name(&sk->sk_lock, &lane_sk_key[family], "sk_lock-superdev");
 }
 
-/*
- * A socket of a process keeps its network namespace alive.  A lane must not: the
- * namespace's end is what closes the lanes of its leases.  The socket becomes as
- * one that the kernel made; it is aborted before the namespace goes.
- */
-static void unpin_net(struct sock *sk)
-{
-	struct net *net = sock_net(sk);
-
-	if (!sk->sk_net_refcnt)
-		return;
-	sk->sk_net_refcnt = 0;
-	net_passive_inc(net);
-	put_net_track(net, &sk->ns_tracker);
-	__netns_tracker_alloc(net, &sk->ns_tracker, false, GFP_KERNEL);
-	sock_inuse_add(net, -1);
-}
-
 static struct sdv_lane *lane_alloc(struct sdv_device *sdev, struct socket *sock,
 				   u32 index, u32 epoch, u32 transport)
 {
@@ -374,7 +356,6 @@ static int lane_publish(struct sdv_lane *lane, struct netlink_ext_ack *extack)
 		return error;
 	lane->expect.lease = sdev->number;
 	tune_socket(lane->sock->sk);
-	unpin_net(lane->sock->sk);
 	rcu_assign_pointer(sdev->lanes[lane->index], lane);
 	WRITE_ONCE(sdev->nr_lanes, sdev->nr_lanes + 1);
 	sdv_device_lane_up(sdev, lane);

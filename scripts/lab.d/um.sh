@@ -36,7 +36,7 @@ STATUS_KERNEL_DIED=71
 STATUS_TIMEOUT=124
 
 # Lines that a whole build prints, for the person who waits.
-declare -A UM_LINES=([debug]=1900 [bench]=1800)
+declare -A UM_LINES=([debug]=1830 [bench]=1750)
 
 # Folders of the kernel's source whose Kconfig is read and whose code nobody builds here: left
 # out they halve the time of unpacking.
@@ -63,11 +63,9 @@ usage()
 # because kernel trees remember them.
 um_in_root()
 {
-	local root
-	root=$(root_dir) || return
 	mkdir -p "$LAB_CACHE"
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	"$root/inroot" "$root" / bash -c '
+	"$UM_ROOT/inroot" "$UM_ROOT" / bash -c '
 		for dir in "$1" "$2"; do
 			mkdir -p "$dir" && mount --rbind "/src$dir" "$dir" || exit
 		done
@@ -78,10 +76,8 @@ um_in_root()
 # The Debian version of the root's kernel source.
 um_source_version()
 {
-	local root
-	root=$(root_dir) || return
 	awk '/^Package: linux-source-/ { found = 1 } found && /^Version: / { print $2; exit }' \
-		"$root/root/var/lib/dpkg/status"
+		"$UM_ROOT/root/var/lib/dpkg/status"
 }
 
 # um_source: prints the folder of the patched source, unpacking it first if need be.
@@ -109,14 +105,13 @@ um_source_make()
 
 um_source_unpack()
 {
-	local tmp=$1 root dir patch exclude=()
-	root=$(root_dir) || return
+	local tmp=$1 dir patch exclude=()
 	for dir in "${UM_LEFT_OUT[@]}"; do
 		exclude+=("--exclude=*/$dir/*."{c,h,S,dts,dtsi})
 	done
 	chmod 755 "$tmp"
 	tar -C "$tmp" --strip-components=1 --wildcards "${exclude[@]}" \
-		--exclude='*/Documentation/*/*' -xJf "$root/linux-source.tar.xz" || return
+		--exclude='*/Documentation/*/*' -xJf "$UM_ROOT/linux-source.tar.xz" || return
 	for patch in "$UM_D"/*.patch; do
 		patch -d "$tmp" -p1 <"$patch" || return
 	done
@@ -128,10 +123,10 @@ um_source_unpack()
 
 um_kernel_inputs()
 {
-	local source root
-	source=$(um_source) && root=$(root_dir) || return
+	local source
+	source=$(um_source) || return
 	echo "${source##*/}"
-	sed -n '/^Package: gcc-14$/,/^$/s/^Version: //p' "$root/root/var/lib/dpkg/status"
+	sed -n '/^Package: gcc-14$/,/^$/s/^Version: //p' "$UM_ROOT/root/var/lib/dpkg/status"
 	cat "$UM_D/config.common" "$UM_D/config.$1"
 }
 
@@ -153,7 +148,7 @@ um_kernel_make()
 	[[ ! -e $entry/release ]] || return 0
 	source=$(um_source) || return
 	mkdir -p "$entry.part/build"
-	progress "building the user-mode kernel, $flavour (once; about 6 minutes on 2 idle processors)" \
+	progress "building the user-mode kernel, $flavour (once; some 8 minutes on 2 idle processors)" \
 		"$LAB_BUILD/log/um-$flavour.log" \
 		um_kernel_build "$flavour" "$source" "$entry.part" || die "no user-mode kernel"
 	mv -T "$entry.part" "$entry"
@@ -310,7 +305,7 @@ um_stage_modules()
 um_run()
 {
 	local flavour=debug cpus='' memory='' timeout=600 modules='' source='' any_modules=1 agent=''
-	local out='' boot=() keep='' kernel tools root run status mode need
+	local out='' boot=() keep='' kernel tools run status mode need
 
 	while (($#)); do
 		case $1 in
@@ -346,7 +341,6 @@ um_run()
 
 	kernel=$(um_kernel "$flavour") || exit 1
 	tools=$(um_tools) || exit 1
-	root=$(root_dir) || exit 1
 	if [[ $any_modules && ! $modules ]]; then
 		modules=$(um_modules "$flavour" "$source") || exit 1
 	fi
@@ -359,7 +353,7 @@ um_run()
 	printf '%s\0' "$@" >"$run/command"
 	um_environment >"$run/environ"
 	: >"$run/console"
-	ln -s "$root/root" "$run/root"
+	ln -s "$UM_ROOT/root" "$run/root"
 	ln -s "$tools/boot" "$run/boot"
 	ln -s "$LAB_TREE" "$run/src"
 	[[ ! $agent ]] || ln -s "$LAB_BUILD/dest" "$run/dest"
@@ -439,6 +433,11 @@ um_flavour_only()
 um_main()
 {
 	local kernel flavour=debug source=''
+
+	# One root for all steps: its inputs may change while a kernel is built.
+	case ${1-} in
+	build | kernel | modules | run) UM_ROOT=$(root_dir) || exit 1 ;;
+	esac
 	case ${1-} in
 	build)
 		um_flavour_only "${@:2}"

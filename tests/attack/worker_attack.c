@@ -32,9 +32,9 @@
 #include "../../agent/worker/lane.h"
 #include "sandbox.h"
 
-#define SIGNALLED(number)	(128 + (number))
-#define BACKING			"/tmp/superdev-attack.img"
-#define OTHER			"/tmp/superdev-attack.other"
+#define SIGNALLED(number) (128 + (number))
+#define BACKING           "/tmp/superdev-attack.img"
+#define OTHER             "/tmp/superdev-attack.other"
 
 static struct sdv_worker worker;
 static struct io_uring *ring, *installer;
@@ -53,14 +53,14 @@ static int submit(struct io_uring *to)
 	return cqe->res < 0 ? -cqe->res : 0;
 }
 
-#define RING_ATTACK(name, to, flag, prep)			\
-	static int name(void)					\
-	{							\
-		struct io_uring_sqe *sqe = io_uring_get_sqe(to);	\
-								\
-		prep;						\
-		sqe->flags |= (flag);				\
-		return submit(to);						\
+#define RING_ATTACK(name, to, flag, prep)                        \
+	static int name(void)                                    \
+	{                                                        \
+		struct io_uring_sqe *sqe = io_uring_get_sqe(to); \
+                                                                 \
+		prep;                                            \
+		sqe->flags |= (flag);                            \
+		return submit(to);                               \
 	}
 
 #define FIXED IOSQE_FIXED_FILE
@@ -72,8 +72,7 @@ RING_ATTACK(ring_unlink, ring, FIXED, io_uring_prep_unlinkat(sqe, AT_FDCWD, OTHE
 RING_ATTACK(ring_socket, ring, FIXED, io_uring_prep_socket(sqe, AF_INET, SOCK_STREAM, 0, 0))
 RING_ATTACK(ring_connect, ring, FIXED, io_uring_prep_connect(sqe, 0, memory, 16))
 RING_ATTACK(ring_read, ring, FIXED, io_uring_prep_readv(sqe, SDV_SLOT_BACKING, memory, 1, 0))
-RING_ATTACK(ring_not_fixed, ring, 0,
-	    io_uring_prep_read_fixed(sqe, SDV_WORKER_FD_BACKING, memory, 4096, 0, 0))
+RING_ATTACK(ring_not_fixed, ring, 0, io_uring_prep_read_fixed(sqe, SDV_WORKER_FD_BACKING, memory, 4096, 0, 0))
 RING_ATTACK(ring_splice, ring, FIXED, io_uring_prep_splice(sqe, 5, 0, SDV_SLOT_LISTEN, -1, 4096, 0))
 RING_ATTACK(ring_command, ring, FIXED, io_uring_prep_cmd_discard(sqe, SDV_SLOT_BACKING, 0, 4096))
 RING_ATTACK(ring_link, ring, FIXED | IOSQE_IO_LINK, io_uring_prep_nop(sqe))
@@ -82,8 +81,7 @@ RING_ATTACK(ring_message, ring, FIXED, io_uring_prep_msg_ring(sqe, installer->ri
 RING_ATTACK(ring_watch, ring, FIXED, io_uring_prep_epoll_ctl(sqe, 5, 5, EPOLL_CTL_ADD, memory))
 RING_ATTACK(ring_buffers, ring, FIXED, io_uring_prep_provide_buffers(sqe, memory, 1, 1, 0, 0))
 RING_ATTACK(installer_open_file, installer, 0, io_uring_prep_openat(sqe, AT_FDCWD, OTHER, O_RDWR, 0))
-RING_ATTACK(installer_read, installer, 0,
-	    io_uring_prep_read(sqe, SDV_WORKER_FD_BACKING, memory, 4096, 0))
+RING_ATTACK(installer_read, installer, 0, io_uring_prep_read(sqe, SDV_WORKER_FD_BACKING, memory, 4096, 0))
 RING_ATTACK(installer_socket, installer, 0, io_uring_prep_socket(sqe, AF_INET, SOCK_STREAM, 0, 0))
 RING_ATTACK(installer_ring, installer, 0, io_uring_prep_files_update(sqe, &ring->ring_fd, 1, 0))
 
@@ -94,24 +92,26 @@ static int ring_may_read_backing(void)
 
 	if (worker.loop->has_buffer)
 		io_uring_prep_read_fixed(sqe, SDV_SLOT_BACKING, memory, 4096, 0, 0);
-	else	/* the limit on pinned memory is too low here */
+	else /* the limit on pinned memory is too low here */
 		io_uring_prep_read(sqe, SDV_SLOT_BACKING, memory, 4096, 0);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	return submit(ring);
 }
 
-#define CALL_ATTACK(name, call)				\
-	static int name(void)				\
-	{						\
-		return (long)(call) < 0 ? errno : 0;	\
+#define CALL_ATTACK(name, call)                      \
+	static int name(void)                        \
+	{                                            \
+		return (long)(call) < 0 ? errno : 0; \
 	}
 
 static struct io_uring_params params;
 static const int on = 1;
 
 CALL_ATTACK(call_setup, syscall(SYS_io_uring_setup, 4, &params))
-CALL_ATTACK(call_register, syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_FILES_UPDATE, memory, 1))
-CALL_ATTACK(call_register_installer, syscall(SYS_io_uring_register, installer->ring_fd, IORING_REGISTER_PROBE, memory, 0))
+CALL_ATTACK(call_register,
+	    syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_FILES_UPDATE, memory, 1))
+CALL_ATTACK(call_register_installer,
+	    syscall(SYS_io_uring_register, installer->ring_fd, IORING_REGISTER_PROBE, memory, 0))
 CALL_ATTACK(call_open, syscall(SYS_open, OTHER, O_RDWR))
 CALL_ATTACK(call_openat, syscall(SYS_openat, AT_FDCWD, OTHER, O_RDWR))
 CALL_ATTACK(call_openat2, syscall(SYS_openat2, AT_FDCWD, OTHER, memory, 24))

@@ -10,19 +10,23 @@
 
 #include "wire.h"
 
-#define MUST(claim)	do { if (!(claim)) abort(); } while (0)
+#define MUST(claim)              \
+	do {                     \
+		if (!(claim))    \
+			abort(); \
+	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct sdv_attr_set *const sets[] = {
-	&sdv_agent_set, &sdv_peer_set, &sdv_property_set, &sdv_offer_set, &sdv_lease_set,
-	&sdv_blk_config_set,
+	&sdv_agent_set, &sdv_peer_set, &sdv_property_set, &sdv_offer_set, &sdv_lease_set, &sdv_blk_config_set,
 };
 
 static void frame_try(const uint8_t *data, size_t size)
 {
-	struct sdv_frame_rules rules = { .class = SUPERDEV_CLASS_BLK, .lease = 77, .epoch = 3,
-					 .max_length = SUPERDEV_MAX_PAYLOAD };
+	struct sdv_frame_rules rules = {
+		.class = SUPERDEV_CLASS_BLK, .lease = 77, .epoch = 3, .max_length = SUPERDEV_MAX_PAYLOAD
+	};
 	struct superdev_frame frame, again;
 	struct sdv_head head;
 	uint32_t csum;
@@ -59,18 +63,10 @@ static void attrs_try(const struct sdv_attr_set *set, const uint8_t *data, size_
 			continue;
 		MUST(attrs[type].data >= data && attrs[type].data + attrs[type].len <= data + size);
 		switch (set->policy[type].type) {
-		case SDV_ATTR_U8:
-			sdv_get_u8(&attrs[type]);
-			break;
-		case SDV_ATTR_U16:
-			sdv_get_u16(&attrs[type]);
-			break;
-		case SDV_ATTR_U32:
-			sdv_get_u32(&attrs[type]);
-			break;
-		case SDV_ATTR_U64:
-			sdv_get_u64(&attrs[type]);
-			break;
+		case SDV_ATTR_U8: sdv_get_u8(&attrs[type]); break;
+		case SDV_ATTR_U16: sdv_get_u16(&attrs[type]); break;
+		case SDV_ATTR_U32: sdv_get_u32(&attrs[type]); break;
+		case SDV_ATTR_U64: sdv_get_u64(&attrs[type]); break;
 		case SDV_ATTR_STRING:
 			MUST(strlen(sdv_get_string(&attrs[type])) == attrs[type].len - 1);
 			break;
@@ -78,8 +74,7 @@ static void attrs_try(const struct sdv_attr_set *set, const uint8_t *data, size_
 			while (sdv_attr_next(data, size, type, &pos, &nest))
 				attrs_try(set->policy[type].nested, nest.data, nest.len);
 			break;
-		default:
-			break;
+		default: break;
 		}
 	}
 }

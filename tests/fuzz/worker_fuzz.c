@@ -13,20 +13,20 @@
 
 #include "../unit/worker_double.h"
 
-#define LANES	4u
+#define LANES 4u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum command {
-	SEND,		/* bytes as they are */
-	FRAME,		/* a frame put right, then the bytes after it */
-	OPEN,		/* a lane; clear where the length is odd */
-	END,		/* of a lane, by home */
-	CLOSE,		/* of a lane, by the agent */
-	HOLD,		/* the disk answers no more */
-	RELEASE,	/* it does again */
-	ERROR,		/* the disk fails from now on, where the length is odd */
-	SHORT,		/* receives, sends and transfers of at most that many bytes */
+	SEND,    /* bytes as they are */
+	FRAME,   /* a frame put right, then the bytes after it */
+	OPEN,    /* a lane; clear where the length is odd */
+	END,     /* of a lane, by home */
+	CLOSE,   /* of a lane, by the agent */
+	HOLD,    /* the disk answers no more */
+	RELEASE, /* it does again */
+	ERROR,   /* the disk fails from now on, where the length is odd */
+	SHORT,   /* receives, sends and transfers of at most that many bytes */
 	COMMANDS,
 };
 
@@ -64,34 +64,21 @@ static void command_run(enum command command, unsigned int lane, uint8_t *bytes,
 		frame_right(bytes, len, target->is_clear);
 		double_send(lane, bytes, len);
 		break;
-	case SEND:
-		double_send(lane, bytes, len);
-		break;
+	case SEND: double_send(lane, bytes, len); break;
 	case OPEN:
 		if (target->state == SDV_LANE_CLOSED)
 			double_lane(lane, len & 1);
 		break;
-	case END:
-		dbl.lanes[lane].has_ended = true;
-		break;
-	case CLOSE:
-		sdv_lane_close(target, 0);
-		break;
-	case HOLD:
-		dbl.holds_disk = true;
-		break;
-	case RELEASE:
-		dbl.holds_disk = false;
-		break;
-	case ERROR:
-		dbl.disk_error = len & 1 ? -EIO : 0;
-		break;
+	case END: dbl.lanes[lane].has_ended = true; break;
+	case CLOSE: sdv_lane_close(target, 0); break;
+	case HOLD: dbl.holds_disk = true; break;
+	case RELEASE: dbl.holds_disk = false; break;
+	case ERROR: dbl.disk_error = len & 1 ? -EIO : 0; break;
 	case SHORT:
 		dbl.max_recv = dbl.max_send = limit;
 		dbl.max_disk = limit ? (limit + 511) / 512 * 512 : 0;
 		break;
-	case COMMANDS:
-		break;
+	case COMMANDS: break;
 	}
 	double_turn();
 }

@@ -7,7 +7,7 @@ lend_file image 64M
 
 load_begin() {
 	fio --name=load --filename="$disk" --direct=1 --ioengine=libaio --rw=randrw --bsrange=4k-64k --iodepth=16 \
-		--size=24m --verify=crc32c --verify_fatal=1 --time_based --runtime="${1:-10}" --minimal >/tmp/fio.out 2>&1 &
+		--size=24m --verify=crc32c --verify_fatal=1 --verify_state_save=0 --time_based --runtime="${1:-10}" --minimal >/tmp/fio.out 2>&1 &
 	load=$!
 	sleep 1
 }

@@ -56,11 +56,13 @@ home superdev lease add lender/disk0
 second=$(get home "lease list" 'x[0]["epoch"]')
 [ "$second" -gt "$first" ] || fail "epoch $second after $first"
 
-step "the lender takes it back: open files fail with ENODEV or EIO, the device disappears"
-home sh -c "exec 3<$path; while dd bs=4k count=1 iflag=direct <&3 of=/dev/null status=none 2>/tmp/dd.err; do sleep 0.1; done; touch /tmp/failed" &
+step "the lender takes it back: who has it open gets no data any more, the device disappears"
+# A read in flight gets ENODEV; later ones see a device of size 0, as of any disk that is gone.
+home sh -c "exec 3<$path; touch /tmp/reading; while [ \$(dd bs=4k count=1 iflag=direct <&3 2>/tmp/dd.err | wc -c) = 4096 ]; do sleep 0.1; done; touch /tmp/failed" &
+eventually 20 "somebody reads" home test -e /tmp/reading
 lender superdev offer del disk0 force
 eventually 20 "reads fail" home test -e /tmp/failed
-home rm -f /tmp/failed
+home rm -f /tmp/failed /tmp/reading
 eventually 20 "the device is gone" home test ! -e "$path"
 eventually 20 "the offer is gone at home" is home "offer list" 'len(x)' 0
 wait

@@ -22,7 +22,7 @@ done
 step "the installed pieces lend and borrow"
 introduce
 path=$(lend_disk disk0)
-home sh -ec "mkfs.ext4 -qF $path; mkdir -p /mnt/t; mount $path /mnt/t; cp -a /etc /mnt/t/; diff -r /etc /mnt/t/etc; umount /mnt/t"
+home sh -ec "mkfs.ext4 -qF $path; mkdir -p /mnt/t; mount $path /mnt/t; cp -a /etc /mnt/t/; (cd /etc; find . -type f -print0 | xargs -0 sha256sum) >/tmp/sums; (cd /mnt/t/etc; sha256sum --quiet -c /tmp/sums); umount /mnt/t"
 
 step "the service is killed, restarted, stopped: the disk stays"
 home sh -c "dd if=$path of=/dev/null bs=1M count=2 iflag=direct status=none"

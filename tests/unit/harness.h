@@ -25,32 +25,31 @@ static struct test *test_first, **test_end = &test_first;
 static jmp_buf test_failed;
 static char test_why[512];
 
-#define TEST(sentence) TEST_NAMED(sentence, __COUNTER__)
+#define TEST(sentence)           TEST_NAMED(sentence, __COUNTER__)
 #define TEST_NAMED(sentence, id) TEST_PASTE(sentence, id)
-#define TEST_PASTE(what, id)								\
-	static void test_run_##id(void);						\
-	__attribute__((constructor)) static void test_add_##id(void)			\
-	{										\
-		static struct test test = { what, test_run_##id, NULL };		\
-											\
-		*test_end = &test;							\
-		test_end = &test.next;							\
-	}										\
+#define TEST_PASTE(what, id)                                             \
+	static void test_run_##id(void);                                 \
+	__attribute__((constructor)) static void test_add_##id(void)     \
+	{                                                                \
+		static struct test test = { what, test_run_##id, NULL }; \
+                                                                         \
+		*test_end = &test;                                       \
+		test_end = &test.next;                                   \
+	}                                                                \
 	static void test_run_##id(void)
 
 /* For helpers of tests, too: it does not return where the claim is false. */
-#define CHECK(claim)									\
-	do {										\
-		if (!(claim)) {								\
-			snprintf(test_why, sizeof(test_why), "%s:%d: %s", __FILE__,	\
-				 __LINE__, #claim);					\
-			longjmp(test_failed, 1);					\
-		}									\
+#define CHECK(claim)                                                                                   \
+	do {                                                                                           \
+		if (!(claim)) {                                                                        \
+			snprintf(test_why, sizeof(test_why), "%s:%d: %s", __FILE__, __LINE__, #claim); \
+			longjmp(test_failed, 1);                                                       \
+		}                                                                                      \
 	} while (0)
 
 static int test_main(const char *name)
 {
-	static int failed;		/* static: longjmp leaves them alone */
+	static int failed; /* static: longjmp leaves them alone */
 	static struct test *test;
 
 	for (test = test_first; test; test = test->next) {

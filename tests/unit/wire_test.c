@@ -8,14 +8,24 @@
 #include "wire.h"
 
 static const struct sdv_frame_rules rules = {
-	.class = SUPERDEV_CLASS_BLK, .lease = 7, .epoch = 3, .max_length = SUPERDEV_MAX_PAYLOAD,
+	.class = SUPERDEV_CLASS_BLK,
+	.lease = 7,
+	.epoch = 3,
+	.max_length = SUPERDEV_MAX_PAYLOAD,
 };
 
 static struct superdev_frame good_frame(void)
 {
 	struct sdv_head head = {
-		.class = SUPERDEV_CLASS_BLK, .op = SUPERDEV_BLK_WRITE, .tag = 0x10002, .lease = 7,
-		.seq = 5, .epoch = 3, .length = 4096, .offset = 8192, .count = 4096,
+		.class = SUPERDEV_CLASS_BLK,
+		.op = SUPERDEV_BLK_WRITE,
+		.tag = 0x10002,
+		.lease = 7,
+		.seq = 5,
+		.epoch = 3,
+		.length = 4096,
+		.offset = 8192,
+		.count = 4096,
 	};
 	struct superdev_frame frame;
 

@@ -18,8 +18,8 @@
 
 #include "../../agent/worker/lane.h"
 
-#define DOUBLE_DISK	(1u << 20)
-#define DOUBLE_OUT	(5u << 20)
+#define DOUBLE_DISK (1u << 20)
+#define DOUBLE_OUT  (5u << 20)
 
 enum double_kind { DOUBLE_RECV, DOUBLE_SEND, DOUBLE_DISK_OP, DOUBLE_DONE };
 
@@ -71,18 +71,19 @@ static int double_add(struct sdv_op *op, struct double_op one)
 int sdv_op_recv(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len, int flags)
 {
 	(void)loop;
-	return double_add(op, (struct double_op){
-		.kind = DOUBLE_RECV, .slot = (unsigned int)(SDV_FIXED(0) - fd) - SDV_SLOT_LANES,
-		.buf = buf, .len = len, .wants_all = flags & MSG_WAITALL });
+	return double_add(op, (struct double_op){ .kind = DOUBLE_RECV,
+						  .slot = (unsigned int)(SDV_FIXED(0) - fd) - SDV_SLOT_LANES,
+						  .buf = buf,
+						  .len = len,
+						  .wants_all = flags & MSG_WAITALL });
 }
 
-int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg,
-		   int flags)
+int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg, int flags)
 {
 	(void)loop, (void)flags;
-	return double_add(op, (struct double_op){
-		.kind = DOUBLE_SEND, .slot = (unsigned int)(SDV_FIXED(0) - fd) - SDV_SLOT_LANES,
-		.msg = msg });
+	return double_add(op, (struct double_op){ .kind = DOUBLE_SEND,
+						  .slot = (unsigned int)(SDV_FIXED(0) - fd) - SDV_SLOT_LANES,
+						  .msg = msg });
 }
 
 int sdv_op_install(struct sdv_loop *loop, struct sdv_op *op, unsigned int index, int *fd)
@@ -115,7 +116,7 @@ static int disk_op(struct sdv_op *op, int result)
 static size_t disk_len(size_t len, uint64_t offset)
 {
 	if (offset > DOUBLE_DISK || len > DOUBLE_DISK - offset)
-		abort();	/* the worker let a range through that is not the disk's */
+		abort(); /* the worker let a range through that is not the disk's */
 	return dbl.max_disk && len > dbl.max_disk ? dbl.max_disk : len;
 }
 
@@ -128,8 +129,8 @@ int sdv_op_read_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, void *b
 	return disk_op(op, (int)len);
 }
 
-int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf,
-			size_t len, uint64_t offset, int rw_flags)
+int sdv_op_write_buffer(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len,
+			uint64_t offset, int rw_flags)
 {
 	(void)loop, (void)fd;
 	len = disk_len(len, offset);
@@ -166,12 +167,8 @@ static bool double_finish(struct double_op *one, int *ret_result)
 	size_t len = one->len, room;
 
 	switch (one->kind) {
-	case DOUBLE_DISK_OP:
-		*ret_result = one->result;
-		return !dbl.holds_disk;
-	case DOUBLE_DONE:
-		*ret_result = one->result;
-		return true;
+	case DOUBLE_DISK_OP: *ret_result = one->result; return !dbl.holds_disk;
+	case DOUBLE_DONE: *ret_result = one->result; return true;
 	case DOUBLE_RECV:
 		if (dbl.max_recv && len > dbl.max_recv && !one->wants_all)
 			len = dbl.max_recv;
@@ -197,7 +194,7 @@ static bool double_finish(struct double_op *one, int *ret_result)
 			room -= part;
 			*ret_result += (int)part;
 			if (dbl.lanes[one->slot].out_len + part > DOUBLE_OUT)
-				continue;	/* fuzzers ask for more than they look at */
+				continue; /* fuzzers ask for more than they look at */
 			memcpy(dbl.lanes[one->slot].out + dbl.lanes[one->slot].out_len,
 			       one->msg->msg_iov[i].iov_base, part);
 			dbl.lanes[one->slot].out_len += part;
@@ -264,12 +261,12 @@ static void double_open(const struct sdv_worker_class *class, size_t arena, uint
 	struct sdv_lane *lanes = worker->lanes;
 	int fd;
 
-	if (worker->arena)	/* the last test failed half-way */
+	if (worker->arena) /* the last test failed half-way */
 		double_close();
 	if (!lanes) {
 		fd = memfd_create("disk", MFD_CLOEXEC);
-		if (ftruncate(fd, DOUBLE_DISK) || (fd != SDV_WORKER_FD_BACKING &&
-						   dup2(fd, SDV_WORKER_FD_BACKING) < 0))
+		if (ftruncate(fd, DOUBLE_DISK) ||
+		    (fd != SDV_WORKER_FD_BACKING && dup2(fd, SDV_WORKER_FD_BACKING) < 0))
 			abort();
 		if (sdv_lanes_init(worker))
 			abort();

@@ -38,7 +38,9 @@ static void stream_send(unsigned int index)
 static struct sdv_head reply_take(unsigned int index, uint8_t *ret_payload)
 {
 	const struct sdv_frame_rules rules = {
-		.class = dbl.worker.class->wire_class, .lease = 77, .epoch = 3,
+		.class = dbl.worker.class->wire_class,
+		.lease = 77,
+		.epoch = 3,
 		.max_length = SUPERDEV_MAX_PAYLOAD,
 	};
 	struct superdev_frame frame;
@@ -88,15 +90,20 @@ static uint8_t block_a[4096], block_b[4096], block[4096];
 
 static struct sdv_head write_head(uint32_t tag, uint64_t seq, uint64_t offset)
 {
-	return (struct sdv_head){ .op = SUPERDEV_BLK_WRITE, .tag = tag, .seq = seq, .length = 4096,
-				  .count = 4096, .offset = offset };
+	return (struct sdv_head){ .op = SUPERDEV_BLK_WRITE,
+				  .tag = tag,
+				  .seq = seq,
+				  .length = 4096,
+				  .count = 4096,
+				  .offset = offset };
 }
 
 TEST("many small frames that come at once are answered in one send")
 {
 	begin(&sdv_null_class);
 	for (uint32_t i = 0; i < 20; i++)
-		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 5 }, "hello", false);
+		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 5 }, "hello",
+			  false);
 	stream_send(0);
 	CHECK(dbl.nr_sends == 1);
 	for (uint32_t i = 0; i < 20; i++) {
@@ -113,7 +120,8 @@ TEST("frames that come byte by byte, and replies that leave so, are the same")
 	dbl.max_recv = 1;
 	dbl.max_send = 1;
 	for (uint32_t i = 0; i < 3; i++)
-		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 700 }, block_b, false);
+		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 700 }, block_b,
+			  false);
 	stream_send(0);
 	for (uint32_t i = 0; i < 3; i++) {
 		struct sdv_head reply = reply_take(0, block);
@@ -136,8 +144,10 @@ TEST("long payloads arrive whole, with frames before and after them")
 		dbl.max_recv = max;
 		dbl.max_send = max;
 		for (uint32_t i = 0; i < 4; i++)
-			frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i,
-						     .length = i & 1 ? 300000 : 3 }, big, true);
+			frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO,
+						     .tag = i,
+						     .length = i & 1 ? 300000 : 3 },
+				  big, true);
 		stream_send(0);
 		for (uint32_t i = 0; i < 4; i++) {
 			struct sdv_head reply = reply_take(0, back);
@@ -214,11 +224,13 @@ TEST("where memory runs out lanes wait, and all are served in the end")
 	double_lane(1, false);
 	dbl.holds_disk = true;
 	for (uint32_t i = 0; i < 8; i++)
-		frame_add((struct sdv_head){ .op = SUPERDEV_BLK_READ, .tag = i, .count = 512 << 10 }, NULL, false);
+		frame_add((struct sdv_head){ .op = SUPERDEV_BLK_READ, .tag = i, .count = 512 << 10 }, NULL,
+			  false);
 	stream_send(0);
 	CHECK(dbl.nr_disk_ops == 2);
 	for (uint32_t i = 0; i < 8; i++)
-		frame_add((struct sdv_head){ .op = SUPERDEV_BLK_READ, .tag = 1u << 16 | i, .count = 4096 }, NULL, false);
+		frame_add((struct sdv_head){ .op = SUPERDEV_BLK_READ, .tag = 1u << 16 | i, .count = 4096 },
+			  NULL, false);
 	stream_send(1);
 	CHECK(dbl.nr_disk_ops == 2);
 	dbl.holds_disk = false;
@@ -239,9 +251,11 @@ TEST("a lane that is closed with requests running leaves nothing behind")
 	dbl.holds_disk = true;
 	for (uint32_t i = 0; i < 10; i++)
 		frame_add(write_head(i, 1, i * 4096), block_a, false);
-	frame_add((struct sdv_head){ .op = SUPERDEV_BLK_WRITE, .tag = 11, .seq = 1, .length = 65536,
-				     .count = 65536 }, zeros, false);
-	stream_len -= 10000;	/* the last one stays incomplete */
+	frame_add(
+		(struct sdv_head){
+			.op = SUPERDEV_BLK_WRITE, .tag = 11, .seq = 1, .length = 65536, .count = 65536 },
+		zeros, false);
+	stream_len -= 10000; /* the last one stays incomplete */
 	stream_send(0);
 	dbl.lanes[0].has_ended = true;
 	double_turn();
@@ -324,8 +338,10 @@ TEST("a read-only lease reads and flushes, and refuses what would change the dis
 	double_open(&sdv_blk_class, ARENA, SDV_WORKER_F_READ_ONLY);
 	double_lane(0, false);
 	CHECK(blk_ask(write_head(0, 0, 0), block_a) == SUPERDEV_ST_ROFS);
-	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_ZEROES, .count = 4096 }, NULL) == SUPERDEV_ST_ROFS);
-	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_DISCARD, .count = 4096 }, NULL) == SUPERDEV_ST_ROFS);
+	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_ZEROES, .count = 4096 }, NULL) ==
+	      SUPERDEV_ST_ROFS);
+	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_DISCARD, .count = 4096 }, NULL) ==
+	      SUPERDEV_ST_ROFS);
 	CHECK(!dbl.nr_disk_ops);
 	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_FLUSH }, NULL) == SUPERDEV_ST_OK);
 	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_READ, .count = 4096 }, NULL) == SUPERDEV_ST_OK);
@@ -369,7 +385,7 @@ TEST("a write asked for again while it runs is done once and answered on every l
 		stream_send(i);
 	}
 	CHECK(dbl.nr_disk_ops == 1);
-	sdv_lane_close(&dbl.worker.lanes[0], 0);	/* the one that died */
+	sdv_lane_close(&dbl.worker.lanes[0], 0); /* the one that died */
 	dbl.holds_disk = false;
 	double_turn();
 	CHECK(status_take(1) == SUPERDEV_ST_OK && status_take(2) == SUPERDEV_ST_OK);
@@ -408,7 +424,8 @@ TEST("what could not even be started may be asked for again, and then runs")
 	begin(&sdv_blk_class);
 	dbl.start_error = -EAGAIN;
 	CHECK(blk_ask(write_head(3, 5, 0), block_a) == SUPERDEV_ST_NOMEM);
-	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_READ, .count = 4096 }, NULL) == SUPERDEV_ST_NOMEM);
+	CHECK(blk_ask((struct sdv_head){ .op = SUPERDEV_BLK_READ, .count = 4096 }, NULL) ==
+	      SUPERDEV_ST_NOMEM);
 	dbl.start_error = 0;
 	CHECK(blk_ask(write_head(3, 5, 0), block_a) == SUPERDEV_ST_OK && dbl.nr_disk_ops == 1);
 	CHECK(double_close());

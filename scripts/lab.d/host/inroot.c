@@ -123,8 +123,9 @@ static int run_first(char **command)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		fail("parent death signal");
 	do_mount("proc", "proc", "proc", 0, NULL);
-	if (chroot(".") || chdir("/src"))
-		fail("chroot");
+	/* Not a chroot alone: the kernel refuses user namespaces in one, and sandboxes need them. */
+	if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/src"))
+		fail("change of the root");
 	clean_environment();
 
 	child = fork();

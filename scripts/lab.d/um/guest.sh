@@ -64,7 +64,7 @@ um_unload()
 # How often the kernel found a slab cache that was not empty when it was destroyed.
 um_leftovers()
 {
-	dmesg | grep -c 'Slab cache still has objects\|Objects remaining'
+	dmesg | awk '/Slab cache still has objects|Objects remaining/ { n++ } END { print n + 0 }'
 }
 
 # um_kunit MODULE [PARAMETER=VALUE…]: runs the KUnit suites of that module by loading it, prints their results, and

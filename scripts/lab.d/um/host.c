@@ -6,10 +6,11 @@
  *	host [--timeout SECONDS] --console FILE -- KERNEL ARGUMENT…
  *
  * The kernel gets the serial line as descriptor 3 and the console as descriptor 1, a socket as
- * well: it can't wait for a file, and complains on opening a console that it can't read.  Exit status
- * 124: the time was up, and the console ends with what every task waited for; 71: the kernel
- * ended without a word from the command.  In both cases, and when a signal ends this program,
- * nothing of the kernel's processes is left.
+ * well: it can't wait for a file, and complains on opening a console that it can't read.
+ *
+ * Exit status 124: the time was up, and the console ends with what every task waited for; 71:
+ * the kernel ended without a word from the command.  In both cases, and when a signal ends this
+ * program, nothing of the kernel's processes is left.
  */
 #include "frame.h"
 

@@ -170,12 +170,16 @@ um_daemon_runs()
 	kill -0 "$(<"$UM_STATE/$1.agent")" 2>/dev/null
 }
 
-# um_daemon_end NAME [SIGNAL]: ends it; returns when it is gone.
+um_daemon_ended()
+{
+	! um_daemon_runs "$1"
+}
+
+# um_daemon_end NAME [SIGNAL]: ends it; returns when it is gone, and fails after ten seconds.
 um_daemon_end()
 {
-	local pid
-	pid=$(<"$UM_STATE/$1.agent")
-	kill "-${2:-TERM}" "$pid" || return
-	wait "$pid" 2>/dev/null
-	! um_daemon_runs "$1"
+	kill "-${2:-TERM}" "$(<"$UM_STATE/$1.agent")" || return
+	um_wait 10 um_daemon_ended "$1" && return
+	printf 'superdevd of %s does not end\n' "$1" >&2
+	return 1
 }
