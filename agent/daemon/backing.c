@@ -29,7 +29,8 @@ static int open_path(const char *path, int flags)
 static void find_rotational(dev_t dev, struct backing *backing)
 {
 	static const char *const formats[] = {
-		"/sys/dev/block/%u:%u/queue/rotational", "/sys/dev/block/%u:%u/../queue/rotational",
+		"/sys/dev/block/%u:%u/queue/rotational",
+		"/sys/dev/block/%u:%u/../queue/rotational",
 	};
 	char path[80], c;
 	int fd;
@@ -101,22 +102,13 @@ static int fail(struct backing *backing, const char *path, int error)
 	const char *why;
 
 	switch (error) {
-	case -EBUSY:
-		why = "is in use: mounted, swapped on, or held by another program";
-		break;
-	case -ENOTBLK:
-		why = "is neither a block device nor a regular file";
-		break;
-	case -ENODATA:
-		why = "has no bytes";
-		break;
+	case -EBUSY: why = "is in use: mounted, swapped on, or held by another program"; break;
+	case -ENOTBLK: why = "is neither a block device nor a regular file"; break;
+	case -ENODATA: why = "has no bytes"; break;
 	case -EROFS:
-	case -EACCES:
-		why = "cannot be written: offer it read-only (ro)";
-		break;
+	case -EACCES: why = "cannot be written: offer it read-only (ro)"; break;
 	default:
-		snprintf(backing->error, sizeof(backing->error), "path '%.180s': %s", path,
-			 strerror(-error));
+		snprintf(backing->error, sizeof(backing->error), "path '%.180s': %s", path, strerror(-error));
 		return error;
 	}
 	snprintf(backing->error, sizeof(backing->error), "path '%.180s' %s", path, why);

@@ -14,15 +14,15 @@
 struct backing_request {
 	char path[4096];
 	bool is_read_only;
-	bool is_shared;			/* with other read-only leases */
-	unsigned int patience_ms;	/* how long others may still hold it */
+	bool is_shared;           /* with other read-only leases */
+	unsigned int patience_ms; /* how long others may still hold it */
 };
 
 struct backing {
-	char kind[16];			/* "disk" or "file"; empty: class without backing */
-	uint64_t size;			/* bytes */
+	char kind[16]; /* "disk" or "file"; empty: class without backing */
+	uint64_t size; /* bytes */
 	bool has_rotational, rotational;
-	char error[SDV_TEXT_SIZE];	/* where the work failed */
+	char error[SDV_TEXT_SIZE]; /* where the work failed */
 };
 
 _Static_assert(sizeof(struct backing) <= HELPER_RESULT_SIZE, "a helper can return it");

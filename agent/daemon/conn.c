@@ -20,12 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETUP_MS	10000	/* connect, handshake and HELLO together */
-#define DEAD_MS		30000	/* sent, and not acknowledged by the other end's TCP */
-#define OUT_MAX		(256u << 10)
-#define IN_SIZE		(sizeof(struct superdev_frame) + SUPERDEV_MAX_CONTROL)
-#define FRAMES_BURST	2000	/* control frames; more than FRAMES_PER_S for long is a flood */
-#define FRAMES_PER_S	200
+#define SETUP_MS     10000 /* connect, handshake and HELLO together */
+#define DEAD_MS      30000 /* sent, and not acknowledged by the other end's TCP */
+#define OUT_MAX      (256u << 10)
+#define IN_SIZE      (sizeof(struct superdev_frame) + SUPERDEV_MAX_CONTROL)
+#define FRAMES_BURST 2000 /* control frames; more than FRAMES_PER_S for long is a flood */
+#define FRAMES_PER_S 200
 
 void sockaddr_host(const struct sockaddr_storage *addr, char *ret_text, size_t size)
 {
@@ -45,9 +45,8 @@ void sockaddr_host(const struct sockaddr_storage *addr, char *ret_text, size_t s
 
 void sockaddr_text(const struct sockaddr_storage *addr, char *ret_text, size_t size)
 {
-	unsigned int port = ntohs(addr->ss_family == AF_INET6 ?
-				  ((const struct sockaddr_in6 *)addr)->sin6_port :
-				  ((const struct sockaddr_in *)addr)->sin_port);
+	unsigned int port = ntohs(addr->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)addr)->sin6_port
+							      : ((const struct sockaddr_in *)addr)->sin_port);
 	char host[64];
 
 	sockaddr_host(addr, host, sizeof(host));
@@ -56,13 +55,12 @@ void sockaddr_text(const struct sockaddr_storage *addr, char *ret_text, size_t s
 
 static void set_socket_options(int fd)
 {
-	static const struct { int level, name, value; } options[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 5 },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, 5 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_MS },
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },  { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 5 }, { IPPROTO_TCP, TCP_KEEPINTVL, 5 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },  { IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_MS },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
@@ -149,29 +147,30 @@ int conn_take_fd(struct conn *conn)
 
 struct conn *conn_by_id(struct daemon *d, uint64_t id)
 {
-	list_for_each(conn, &d->conns, struct conn, node)
-		if (conn->id == id && conn->state != CONN_CLOSED)
-			return conn;
+	list_for_each(conn, &d->conns, struct conn,
+		      node) if (conn->id == id && conn->state != CONN_CLOSED) return conn;
 	return NULL;
 }
 
 void conns_close(struct daemon *d)
 {
-	list_for_each_safe(conn, &d->conns, struct conn, node)
-		conn_close(conn);
+	list_for_each_safe(conn, &d->conns, struct conn, node) conn_close(conn);
 }
 
 static void conn_late(struct timer *timer)
 {
 	struct conn *conn = container_of(timer, struct conn, deadline);
 	static const char *const phase[] = {
-		[CONN_CONNECT] = "no answer", [CONN_HANDSHAKE] = "TLS handshake not finished",
-		[CONN_HELLO_SEND] = "HELLO not taken", [CONN_HELLO_WAIT] = "no HELLO",
+		[CONN_CONNECT] = "no answer",
+		[CONN_HANDSHAKE] = "TLS handshake not finished",
+		[CONN_HELLO_SEND] = "HELLO not taken",
+		[CONN_HELLO_WAIT] = "no HELLO",
 	};
 
 	if (conn->state == CONN_OPEN)
-		conn_fail(conn, conn->cut_error, "send: %s", conn->cut_error == -ENOBUFS ?
-			  "the other end does not read" : strerror(-conn->cut_error));
+		conn_fail(conn, conn->cut_error, "send: %s",
+			  conn->cut_error == -ENOBUFS ? "the other end does not read"
+						      : strerror(-conn->cut_error));
 	else
 		conn_fail(conn, -ETIMEDOUT, "%s within %d s", phase[conn->state], SETUP_MS / 1000);
 }
@@ -270,8 +269,8 @@ static int take_hello_reply(struct conn *conn, const struct sdv_head *head)
 	conn->status = head->status;
 	if (conn->status) {
 		conn_fail(conn, sdv_errno_of_status(conn->status), "refused by %s: %s", conn->text,
-			  conn->theirs.error[0] ? conn->theirs.error :
-			  strerror(-sdv_errno_of_status(conn->status)));
+			  conn->theirs.error[0] ? conn->theirs.error
+						: strerror(-sdv_errno_of_status(conn->status)));
 		return -ECANCELED;
 	}
 	if ((conn->theirs.features & SUPERDEV_FEAT_REQUIRED) != SUPERDEV_FEAT_REQUIRED) {
@@ -389,21 +388,12 @@ static void conn_set_up(struct conn *conn)
 
 	while (!r) {
 		switch (conn->state) {
-		case CONN_CONNECT:
-			r = finish_connect(conn);
-			break;
-		case CONN_HANDSHAKE:
-			r = shake_hands(conn);
-			break;
-		case CONN_HELLO_SEND:
-			r = send_hello(conn);
-			break;
-		case CONN_HELLO_WAIT:
-			r = receive_hello(conn);
-			break;
+		case CONN_CONNECT: r = finish_connect(conn); break;
+		case CONN_HANDSHAKE: r = shake_hands(conn); break;
+		case CONN_HELLO_SEND: r = send_hello(conn); break;
+		case CONN_HELLO_WAIT: r = receive_hello(conn); break;
 		case CONN_OPEN:
-		case CONN_CLOSED:
-			return;
+		case CONN_CLOSED: return;
 		}
 	}
 	if (r == -EAGAIN)
@@ -420,8 +410,8 @@ static bool is_flood(struct conn *conn)
 
 	fresh = (now - conn->frames_ms) * FRAMES_PER_S / 1000;
 	if (fresh) {
-		conn->frames_left = fresh > FRAMES_BURST - conn->frames_left ?
-			FRAMES_BURST : conn->frames_left + fresh;
+		conn->frames_left =
+			fresh > FRAMES_BURST - conn->frames_left ? FRAMES_BURST : conn->frames_left + fresh;
 		conn->frames_ms = now;
 	}
 	if (!conn->frames_left)
@@ -622,9 +612,8 @@ static void conn_drop(struct conn *conn)
 	free(conn);
 }
 
-int conn_connect(struct daemon *d, const struct sockaddr *addr, socklen_t addr_len,
-		 const uint8_t *pin, const struct hello *ours,
-		 const struct conn_ops *ops, void *owner, struct conn **ret_conn)
+int conn_connect(struct daemon *d, const struct sockaddr *addr, socklen_t addr_len, const uint8_t *pin,
+		 const struct hello *ours, const struct conn_ops *ops, void *owner, struct conn **ret_conn)
 {
 	struct conn *conn;
 	int fd, r;
@@ -663,8 +652,8 @@ err_close:
 	return r;
 }
 
-int conn_accept(struct daemon *d, int fd, const struct sockaddr_storage *addr,
-		const struct conn_ops *ops, void *owner, struct conn **ret_conn)
+int conn_accept(struct daemon *d, int fd, const struct sockaddr_storage *addr, const struct conn_ops *ops,
+		void *owner, struct conn **ret_conn)
 {
 	struct conn *conn;
 	int r;

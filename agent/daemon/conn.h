@@ -20,7 +20,7 @@ enum conn_state {
 	CONN_HELLO_SEND,
 	CONN_HELLO_WAIT,
 	CONN_OPEN,
-	CONN_CLOSED,	/* only waiting for operations in flight */
+	CONN_CLOSED, /* only waiting for operations in flight */
 };
 
 /**
@@ -41,37 +41,37 @@ struct conn_ops {
 };
 
 struct conn {
-	struct list node;		/* daemon.conns */
-	struct list strangers;		/* listen.c: accepted, not authenticated */
+	struct list node;      /* daemon.conns */
+	struct list strangers; /* listen.c: accepted, not authenticated */
 	struct daemon *d;
-	uint64_t id;			/* never used again; names a connection that may be gone */
+	uint64_t id; /* never used again; names a connection that may be gone */
 	const struct conn_ops *ops;
 	void *owner;
 
 	enum conn_state state;
 	int fd;
 	bool is_server;
-	bool is_refusal;		/* the HELLO reply being sent refuses */
-	bool has_spoken;		/* a byte came */
-	unsigned int depth;		/* calls into this connection: not to be freed */
+	bool is_refusal;    /* the HELLO reply being sent refuses */
+	bool has_spoken;    /* a byte came */
+	unsigned int depth; /* calls into this connection: not to be freed */
 	struct sdv_op rx, tx;
 	struct timer deadline;
 	struct sdv_tls *tls;
 	struct sockaddr_storage addr;
-	char text[80];			/* address and port, for messages */
+	char text[80]; /* address and port, for messages */
 
 	bool is_pinned;
-	uint8_t key[SUPERDEV_KEY_LEN];	/* pinned, or found in the handshake */
+	uint8_t key[SUPERDEV_KEY_LEN]; /* pinned, or found in the handshake */
 	struct hello ours, theirs;
-	uint32_t status;		/* of the HELLO reply */
+	uint32_t status; /* of the HELLO reply */
 	enum superdev_transport transport;
 
 	uint8_t *in;
 	size_t in_len;
 	uint8_t *out;
 	size_t out_len, out_size;
-	int cut_error;			/* why the deadline of an open one was armed */
-	uint64_t frames_ms;		/* when frames_left was last filled up */
+	int cut_error;      /* why the deadline of an open one was armed */
+	uint64_t frames_ms; /* when frames_left was last filled up */
 	uint32_t frames_left;
 
 	/* control.c's */
@@ -80,8 +80,8 @@ struct conn {
 	uint32_t last_tag;
 	struct timer ping;
 	uint64_t heard_ms;
-	unsigned int jobs;		/* requests of the other end that are being worked on */
-	bool has_pinged;		/* the other end; all its RESUMEs came before */
+	unsigned int jobs; /* requests of the other end that are being worked on */
+	bool has_pinged;   /* the other end; all its RESUMEs came before */
 };
 
 /**
@@ -93,19 +93,17 @@ struct conn {
  *
  * Return: 0, or -errno at once; then no op is called.
  */
-int conn_connect(struct daemon *d, const struct sockaddr *addr, socklen_t addr_len,
-		 const uint8_t *pin, const struct hello *ours,
-		 const struct conn_ops *ops, void *owner, struct conn **ret_conn);
+int conn_connect(struct daemon *d, const struct sockaddr *addr, socklen_t addr_len, const uint8_t *pin,
+		 const struct hello *ours, const struct conn_ops *ops, void *owner, struct conn **ret_conn);
 
 /* An accepted socket, which it takes over; the other end speaks first. */
-int conn_accept(struct daemon *d, int fd, const struct sockaddr_storage *addr,
-		const struct conn_ops *ops, void *owner, struct conn **ret_conn);
+int conn_accept(struct daemon *d, int fd, const struct sockaddr_storage *addr, const struct conn_ops *ops,
+		void *owner, struct conn **ret_conn);
 
 /* For the owner; @ops->closed is not called. */
 void conn_close(struct conn *conn);
 /* Ends it for a reason that the owner is told. */
-void conn_fail(struct conn *conn, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void conn_fail(struct conn *conn, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* A closed connection is not freed between these two. */
 void conn_hold(struct conn *conn);
 void conn_release(struct conn *conn);

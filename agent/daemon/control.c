@@ -16,13 +16,13 @@
 #include "offer.h"
 #include "peer.h"
 
-#define PING_MS		5000
-#define DEAD_MS		15000
-#define PROBE_MS	2000
-#define JOBS_MAX	32	/* of one connection that are being worked on */
+#define PING_MS  5000
+#define DEAD_MS  15000
+#define PROBE_MS 2000
+#define JOBS_MAX 32 /* of one connection that are being worked on */
 
 struct call {
-	struct list node;	/* conn.calls */
+	struct list node; /* conn.calls */
 	struct conn *conn;
 	uint32_t tag;
 	uint8_t op;
@@ -56,8 +56,8 @@ static void call_late(struct timer *timer)
 	call_end(call, -ETIMEDOUT, no_attrs);
 }
 
-static struct call *call_new(struct conn *conn, unsigned int op, unsigned int timeout_ms,
-			     control_reply_fn fn, void *arg)
+static struct call *call_new(struct conn *conn, unsigned int op, unsigned int timeout_ms, control_reply_fn fn,
+			     void *arg)
 {
 	struct call *call = calloc(1, sizeof(*call));
 
@@ -86,16 +86,16 @@ void control_call(struct conn *conn, unsigned int op, const struct sdv_attr_writ
 			timer_start(&call->timeout, 0);
 		return;
 	}
-	conn_send(conn, &(struct sdv_head){
-		.class = SUPERDEV_CLASS_CONTROL, .op = op, .tag = call->tag, .length = w->len }, w->data);
+	conn_send(conn,
+		  &(struct sdv_head){
+			  .class = SUPERDEV_CLASS_CONTROL, .op = op, .tag = call->tag, .length = w->len },
+		  w->data);
 }
 
 void control_forget(struct daemon *d, const void *arg)
 {
 	list_for_each(conn, &d->conns, struct conn, node)
-		list_for_each(call, &conn->calls, struct call, node)
-			if (call->arg == arg)
-				call->fn = NULL;
+		list_for_each(call, &conn->calls, struct call, node) if (call->arg == arg) call->fn = NULL;
 }
 
 void control_tell(struct conn *conn, unsigned int op, const struct sdv_attr_writer *w)
@@ -104,8 +104,8 @@ void control_tell(struct conn *conn, unsigned int op, const struct sdv_attr_writ
 		sdv_log(SDV_LOG_ERR, "control op %u to %s is too long", op, conn->text);
 		return;
 	}
-	conn_send(conn, &(struct sdv_head){
-		.class = SUPERDEV_CLASS_CONTROL, .op = op, .length = w->len }, w->data);
+	conn_send(conn, &(struct sdv_head){ .class = SUPERDEV_CLASS_CONTROL, .op = op, .length = w->len },
+		  w->data);
 }
 
 static void calls_end(struct conn *conn)
@@ -169,8 +169,10 @@ static void ping(struct conn *conn, unsigned int patience_ms, bool is_probe)
 		return;
 	call->is_probe = is_probe;
 	call->timeout.fn = ping_late;
-	conn_send(conn, &(struct sdv_head){
-		.class = SUPERDEV_CLASS_CONTROL, .op = SUPERDEV_CTL_PING, .tag = call->tag }, NULL);
+	conn_send(conn,
+		  &(struct sdv_head){
+			  .class = SUPERDEV_CLASS_CONTROL, .op = SUPERDEV_CTL_PING, .tag = call->tag },
+		  NULL);
 }
 
 static void ping_due(struct timer *timer)
@@ -183,9 +185,7 @@ static void ping_due(struct timer *timer)
 
 void control_probe(struct conn *conn)
 {
-	list_for_each(call, &conn->calls, struct call, node)
-		if (call->is_probe)
-			return;
+	list_for_each(call, &conn->calls, struct call, node) if (call->is_probe) return;
 	ping(conn, PROBE_MS, true);
 }
 
@@ -196,7 +196,8 @@ static void take_reply(struct conn *conn, const struct sdv_head *head, const voi
 	struct sdv_attr attrs[SUPERDEV_A_LEASE_MAX + 1];
 	int error = sdv_errno_of_status(head->status);
 
-	list_for_each(call, &conn->calls, struct call, node) {
+	list_for_each(call, &conn->calls, struct call, node)
+	{
 		if (call->tag != head->tag || call->op != head->op)
 			continue;
 		if (call->op == SUPERDEV_CTL_PING) {
@@ -217,20 +218,20 @@ static void take_reply(struct conn *conn, const struct sdv_head *head, const voi
 struct control_route {
 	const char *name;
 	const struct sdv_attr_set *set;
-	bool is_for_lender;		/* to be taken by the side that accepted, or by the other */
+	bool is_for_lender; /* to be taken by the side that accepted, or by the other */
 	bool is_answered;
-	void (*take)(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload);
+	void (*take)(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload);
 };
 
 static const struct control_route routes[] = {
-	[SUPERDEV_CTL_OFFER]	  = { "OFFER", &sdv_offer_set, false, false, offer_announced },
+	[SUPERDEV_CTL_OFFER] = { "OFFER", &sdv_offer_set, false, false, offer_announced },
 	[SUPERDEV_CTL_OFFER_GONE] = { "OFFER_GONE", &sdv_offer_set, false, false, offer_withdrawn },
-	[SUPERDEV_CTL_LEASE]	  = { "LEASE", &sdv_lease_set, true, true, lender_lease },
-	[SUPERDEV_CTL_RESUME]	  = { "RESUME", &sdv_lease_set, true, true, lender_resume },
-	[SUPERDEV_CTL_RETURN]	  = { "RETURN", &sdv_lease_set, true, true, lender_return },
-	[SUPERDEV_CTL_REVOKE]	  = { "REVOKE", &sdv_lease_set, false, true, home_revoked },
-	[SUPERDEV_CTL_CONFIG]	  = { "CONFIG", &sdv_lease_set, false, true, home_configured },
+	[SUPERDEV_CTL_LEASE] = { "LEASE", &sdv_lease_set, true, true, lender_lease },
+	[SUPERDEV_CTL_RESUME] = { "RESUME", &sdv_lease_set, true, true, lender_resume },
+	[SUPERDEV_CTL_RETURN] = { "RETURN", &sdv_lease_set, true, true, lender_return },
+	[SUPERDEV_CTL_REVOKE] = { "REVOKE", &sdv_lease_set, false, true, home_revoked },
+	[SUPERDEV_CTL_CONFIG] = { "CONFIG", &sdv_lease_set, false, true, home_configured },
 };
 
 static void take_transport(struct conn *conn, const void *payload, size_t len)

@@ -18,17 +18,17 @@
 #include "timer.h"
 #include "tls.h"
 
-#define FEATURES	(SUPERDEV_FEAT_BASE | SUPERDEV_FEAT_NULL | SUPERDEV_FEAT_BLK)
+#define FEATURES (SUPERDEV_FEAT_BASE | SUPERDEV_FEAT_NULL | SUPERDEV_FEAT_BLK)
 
 struct daemon_conf {
-	char name[SDV_NAME_SIZE];	/* announced to peers; the host name unless set */
-	char listen[64];		/* numeric address */
+	char name[SDV_NAME_SIZE]; /* announced to peers; the host name unless set */
+	char listen[64];          /* numeric address */
 	char state_dir[256];
-	char runtime_dir[64];		/* sockets are in it: sun_path is short */
+	char runtime_dir[64]; /* sockets are in it: sun_path is short */
 	char worker[256];
 	uint32_t port;
-	uint32_t lanes;			/* most lanes of one lease, held or lent */
-	uint32_t strangers;		/* most connections that are not authenticated */
+	uint32_t lanes;     /* most lanes of one lease, held or lent */
+	uint32_t strangers; /* most connections that are not authenticated */
 	uint32_t strangers_per_source;
 	uint32_t log_level;
 };
@@ -44,14 +44,14 @@ struct daemon {
 	uint8_t boot[16];
 	struct timers timers;
 
-	struct list conns;		/* conn.c */
+	struct list conns; /* conn.c */
 	uint64_t last_conn_id;
-	struct list peers;		/* peer.c */
-	struct list offers;		/* offer.c: of this machine */
-	struct list helds;		/* lease_home.c */
-	struct list lents, parked;	/* lease_lender.c */
-	struct list workers;		/* worker_proc.c */
-	struct list helpers;		/* helper.c */
+	struct list peers;         /* peer.c */
+	struct list offers;        /* offer.c: of this machine */
+	struct list helds;         /* lease_home.c */
+	struct list lents, parked; /* lease_lender.c */
+	struct list workers;       /* worker_proc.c */
+	struct list helpers;       /* helper.c */
 
 	struct listener *listener;
 	struct registry *registry;

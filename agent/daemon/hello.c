@@ -37,8 +37,9 @@ static int write_frame(const struct hello *hello, const struct sdv_head *request
 	if (request)
 		sdv_frame_reply(&frame, request, status, len);
 	else
-		sdv_frame_build(&frame, &(struct sdv_head){
-			.class = SUPERDEV_CLASS_CONTROL, .op = SUPERDEV_CTL_HELLO, .length = len });
+		sdv_frame_build(&frame, &(struct sdv_head){ .class = SUPERDEV_CLASS_CONTROL,
+							    .op = SUPERDEV_CTL_HELLO,
+							    .length = len });
 	memcpy(data, &frame, sizeof(frame));
 	return sizeof(frame) + len;
 }
@@ -59,8 +60,8 @@ static void copy_string(char *dst, size_t size, const struct sdv_attr *attr)
 	snprintf(dst, size, "%s", sdv_has(attr) ? sdv_get_string(attr) : "");
 }
 
-int hello_read(const void *data, size_t len, bool is_reply,
-	       struct sdv_head *ret_head, struct hello *ret_hello)
+int hello_read(const void *data, size_t len, bool is_reply, struct sdv_head *ret_head,
+	       struct hello *ret_hello)
 {
 	static const struct sdv_frame_rules rules = {
 		.class = SUPERDEV_CLASS_CONTROL,
@@ -84,8 +85,8 @@ int hello_read(const void *data, size_t len, bool is_reply,
 	/* Nobody may say more before the other has answered: kernel TLS takes over in between. */
 	if (len > sizeof(frame) + ret_head->length)
 		return -EPROTO;
-	r = sdv_attr_parse(&sdv_agent_set, (const uint8_t *)data + sizeof(frame), ret_head->length,
-			   attrs, NULL);
+	r = sdv_attr_parse(&sdv_agent_set, (const uint8_t *)data + sizeof(frame), ret_head->length, attrs,
+			   NULL);
 	if (r < 0)
 		return r;
 	copy_string(hello.name, sizeof(hello.name), &attrs[SUPERDEV_A_AGENT_NAME]);

@@ -11,7 +11,7 @@
 #include "nl.h"
 #include "wire.h"
 
-#define HELLO_SIZE_MAX	(sizeof(struct superdev_frame) + 2048)
+#define HELLO_SIZE_MAX (sizeof(struct superdev_frame) + 2048)
 
 /**
  * struct hello - who speaks and what for; a reply only fills what it means
@@ -48,7 +48,7 @@ int hello_write_reply(const struct hello *hello, const struct sdv_head *request,
  *
  * Return: 0; -EAGAIN not all there; -EPROTO, -EMSGSIZE, -EBADMSG, -EINVAL: no HELLO.
  */
-int hello_read(const void *data, size_t len, bool is_reply,
-	       struct sdv_head *ret_head, struct hello *ret_hello);
+int hello_read(const void *data, size_t len, bool is_reply, struct sdv_head *ret_head,
+	       struct hello *ret_hello);
 
 #endif

@@ -19,9 +19,9 @@ struct helper {
 	struct daemon *d;
 	struct sdv_op poll;
 	struct timer timeout;
-	int pidfd;		/* -1: not forked */
+	int pidfd; /* -1: not forked */
 	int fd;
-	bool is_over;		/* only waiting for poll to end */
+	bool is_over; /* only waiting for poll to end */
 	helper_done_fn done;
 	void *arg;
 };
@@ -64,8 +64,10 @@ static int receive_message(int sock, struct message *ret_message, int *ret_fd)
 	} control;
 	struct iovec iov = { ret_message, sizeof(*ret_message) };
 	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *cmsg;
 	ssize_t n;
@@ -84,8 +86,7 @@ static int receive_message(int sock, struct message *ret_message, int *ret_fd)
 	return -EPIPE;
 }
 
-__attribute__((noreturn))
-static void child(int sock, helper_work_fn work, const void *arg)
+__attribute__((noreturn)) static void child(int sock, helper_work_fn work, const void *arg)
 {
 	struct message message = { 0 };
 	sigset_t none;
@@ -215,6 +216,5 @@ void helper_cancel(struct helper *helper)
 
 void helpers_close(struct daemon *d)
 {
-	list_for_each_safe(helper, &d->helpers, struct helper, node)
-		helper_cancel(helper);
+	list_for_each_safe(helper, &d->helpers, struct helper, node) helper_cancel(helper);
 }

@@ -14,7 +14,7 @@
 
 #include "daemon.h"
 
-#define HELPER_RESULT_SIZE	2048
+#define HELPER_RESULT_SIZE 2048
 
 struct helper;
 

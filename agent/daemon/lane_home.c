@@ -13,17 +13,17 @@
 #include "lease_home.h"
 #include "peer.h"
 
-#define BACKOFF_MIN_MS	100
-#define BACKOFF_MAX_MS	2000
-#define WEAR_CHECK_MS	10000
-#define DUMP_MAX	4096	/* lanes looked at in one dump */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 2000
+#define WEAR_CHECK_MS  10000
+#define DUMP_MAX       4096 /* lanes looked at in one dump */
 /*
  * AES-GCM is safe for about 2^24 records of one key (RFC 8446, section 5.5), and
  * 6.12 cannot change the key of a socket.  A record carries up to 16 KiB, and a
  * frame ends one: half of the budget leaves 10 s at any speed there is.
  */
-#define RECORDS_MAX	(UINT64_C(1) << 23)
-#define RECORD_SIZE	16384
+#define RECORDS_MAX    (UINT64_C(1) << 23)
+#define RECORD_SIZE    16384
 
 struct lane_watch {
 	struct daemon *d;
@@ -229,7 +229,8 @@ void lanes_sync(struct daemon *d)
 		timer_start(&d->lane_watch->sync, BACKOFF_MAX_MS);
 		return;
 	}
-	list_for_each(held, &d->helds, struct held, node) {
+	list_for_each(held, &d->helds, struct held, node)
+	{
 		bool is_up[SUPERDEV_MAX_LANES] = { false };
 
 		for (unsigned int i = 0; i < dump->count; i++)
@@ -254,8 +255,8 @@ void lane_down(struct daemon *d, const struct sdv_lane_info *info)
 
 	if (!held)
 		return;
-	sdv_log(SDV_LOG_INFO, "lease %s/%s: lane %u down: %s", held->info.peer, held->info.offer,
-		info->index, info->error[0] ? info->error : "closed");
+	sdv_log(SDV_LOG_INFO, "lease %s/%s: lane %u down: %s", held->info.peer, held->info.offer, info->index,
+		info->error[0] ? info->error : "closed");
 	if (peer && !peer->out)
 		peer_dial_now(peer);
 	timer_start(&d->lane_watch->sync, 0);
@@ -290,8 +291,8 @@ static void wear_due(struct timer *timer)
 		if (!held || info->index >= held->nr_lanes || info->transport != SUPERDEV_TRANSPORT_TLS ||
 		    !is_worn(info))
 			continue;
-		sdv_log(SDV_LOG_INFO, "lease %s/%s: lane %u: its key has served long enough",
-			held->info.peer, held->info.offer, info->index);
+		sdv_log(SDV_LOG_INFO, "lease %s/%s: lane %u: its key has served long enough", held->info.peer,
+			held->info.offer, info->index);
 		slot_make(&held->lanes[info->index]);
 	}
 	free(dump);

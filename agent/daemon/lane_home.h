@@ -21,7 +21,7 @@ struct lane_slot {
 	struct conn *conn;
 	struct timer retry;
 	unsigned int backoff_ms;
-	char error[SDV_TEXT_SIZE];	/* last logged */
+	char error[SDV_TEXT_SIZE]; /* last logged */
 };
 
 void lanes_init(struct held *held);

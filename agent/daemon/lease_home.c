@@ -17,16 +17,14 @@
 #include "module.h"
 #include "state.h"
 
-#define ANSWER_MS	30000	/* a lender may wait for the I/O of the last holder */
-#define RETURN_MS	10000
-#define RETRY_MS	2000
-#define LOAD_MS		30000
+#define ANSWER_MS 30000 /* a lender may wait for the I/O of the last holder */
+#define RETURN_MS 10000
+#define RETRY_MS  2000
+#define LOAD_MS   30000
 
 struct held *held_by_id(struct daemon *d, uint32_t id)
 {
-	list_for_each(held, &d->helds, struct held, node)
-		if (held->info.id == id)
-			return held;
+	list_for_each(held, &d->helds, struct held, node) if (held->info.id == id) return held;
 	return NULL;
 }
 
@@ -164,8 +162,7 @@ static bool take_terms(struct held *held, const struct sdv_attr *attrs)
 	const char *class_name = sdv_get_string(&attrs[SUPERDEV_A_LEASE_CLASS]);
 
 	if (!sdv_get_u64(&attrs[SUPERDEV_A_LEASE_NUMBER]) || !sdv_get_u32(&attrs[SUPERDEV_A_LEASE_EPOCH]) ||
-	    !class_name || !sdv_has(&attrs[SUPERDEV_A_LEASE_BOOT]) ||
-	    config->len > sizeof(held->info.config))
+	    !class_name || !sdv_has(&attrs[SUPERDEV_A_LEASE_BOOT]) || config->len > sizeof(held->info.config))
 		return false;
 	held->info.number = sdv_get_u64(&attrs[SUPERDEV_A_LEASE_NUMBER]);
 	held->info.epoch = sdv_get_u32(&attrs[SUPERDEV_A_LEASE_EPOCH]);
@@ -191,8 +188,8 @@ static void held_loaded(void *arg, int error, const void *result, int fd)
 	/* It may be loaded by hand, or built in: then the device binds all the same. */
 	if (error)
 		sdv_log(SDV_LOG_NOTICE, "lease %s/%s: class '%s': %s", held->info.peer, held->info.offer,
-			held->info.class_name, result && *(const char *)result ?
-			(const char *)result : strerror(-error));
+			held->info.class_name,
+			result && *(const char *)result ? (const char *)result : strerror(-error));
 	r = held_report_granted(held);
 	if (r == -EBUSY) {
 		/* The former device of this lease is still going. */
@@ -203,8 +200,7 @@ static void held_loaded(void *arg, int error, const void *result, int fd)
 	if (r < 0) {
 		char why[SDV_TEXT_SIZE];
 
-		snprintf(why, sizeof(why), "the kernel refused its terms: %.200s",
-			 sdv_nl_error(held->d->nl));
+		snprintf(why, sizeof(why), "the kernel refused its terms: %.200s", sdv_nl_error(held->d->nl));
 		tell_return(held);
 		held_over(held, SUPERDEV_LEASE_STATE_FAILED, why);
 		return;
@@ -236,10 +232,11 @@ static void held_answered(void *arg, int error, const struct sdv_attr *attrs)
 	struct held *held = arg;
 
 	if (error == -ECONNRESET)
-		held->phase = HELD_IDLE;	/* home_peer_online() asks again */
+		held->phase = HELD_IDLE; /* home_peer_online() asks again */
 	else if (error)
-		held_over(held, SUPERDEV_LEASE_STATE_FAILED, error == -ETIMEDOUT ?
-			  "the lender does not answer" : reason(error, attrs, why, sizeof(why)));
+		held_over(held, SUPERDEV_LEASE_STATE_FAILED,
+			  error == -ETIMEDOUT ? "the lender does not answer"
+					      : reason(error, attrs, why, sizeof(why)));
 	else if (!take_terms(held, attrs))
 		held_over(held, SUPERDEV_LEASE_STATE_FAILED, "the lender's answer makes no sense");
 	else
@@ -379,23 +376,22 @@ void held_is_stale(struct held *held)
 
 void home_peer_online(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node)
-		if (!strcmp(held->info.peer, peer->info.name))
-			held_go_on(held);
+	list_for_each(held, &peer->d->helds, struct held, node) if (!strcmp(held->info.peer, peer->info.name))
+		held_go_on(held);
 }
 
 /* Lanes live on their own; only new ones cannot be agreed on. */
 void home_peer_offline(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node)
-		if (!strcmp(held->info.peer, peer->info.name))
-			lanes_stop(held);
+	list_for_each(held, &peer->d->helds, struct held, node) if (!strcmp(held->info.peer, peer->info.name))
+		lanes_stop(held);
 }
 
 /* The kernel ends the leases, and tells of each. */
 void home_peer_deleted(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node) {
+	list_for_each(held, &peer->d->helds, struct held, node)
+	{
 		if (strcmp(held->info.peer, peer->info.name))
 			continue;
 		tell_return(held);
@@ -405,9 +401,9 @@ void home_peer_deleted(struct peer *peer)
 
 void home_transport_changed(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node)
-		if (!strcmp(held->info.peer, peer->info.name) && held->phase == HELD_UP)
-			lanes_renew(held);
+	list_for_each(held, &peer->d->helds, struct held,
+		      node) if (!strcmp(held->info.peer, peer->info.name) && held->phase == HELD_UP)
+		lanes_renew(held);
 }
 
 static struct held *held_of_request(struct peer *peer, const struct control_request *request,
@@ -415,15 +411,15 @@ static struct held *held_of_request(struct peer *peer, const struct control_requ
 {
 	uint64_t number = sdv_get_u64(&attrs[SUPERDEV_A_LEASE_NUMBER]);
 
-	list_for_each(held, &peer->d->helds, struct held, node)
-		if (number && held->info.number == number && !strcmp(held->info.peer, peer->info.name))
-			return held;
+	list_for_each(held, &peer->d->helds, struct held,
+		      node) if (number && held->info.number == number &&
+				!strcmp(held->info.peer, peer->info.name)) return held;
 	control_refuse(peer->d, request, SUPERDEV_ST_NOENT, "no lease of that number is held");
 	return NULL;
 }
 
-void home_revoked(struct peer *peer, const struct control_request *request,
-		  const struct sdv_attr *attrs, const void *payload)
+void home_revoked(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		  const void *payload)
 {
 	struct held *held = held_of_request(peer, request, attrs);
 	const char *why = sdv_get_string(&attrs[SUPERDEV_A_LEASE_ERROR]);
@@ -441,8 +437,8 @@ void home_revoked(struct peer *peer, const struct control_request *request,
 	held_over(held, SUPERDEV_LEASE_STATE_REVOKED, why && why[0] ? why : "the lender took it back");
 }
 
-void home_configured(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload)
+void home_configured(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload)
 {
 	const struct sdv_attr *config = &attrs[SUPERDEV_A_LEASE_CONFIG];
 	struct held *held = held_of_request(peer, request, attrs);
@@ -574,19 +570,16 @@ void held_deleted(struct daemon *d, uint32_t id)
 
 void helds_unsee(struct daemon *d)
 {
-	list_for_each(held, &d->helds, struct held, node)
-		held->is_seen = false;
+	list_for_each(held, &d->helds, struct held, node) held->is_seen = false;
 }
 
 void helds_sweep(struct daemon *d)
 {
-	list_for_each_safe(held, &d->helds, struct held, node)
-		if (!held->is_seen)
-			held_deleted(d, held->info.id);
+	list_for_each_safe(held, &d->helds, struct held, node) if (!held->is_seen)
+		held_deleted(d, held->info.id);
 }
 
 void helds_close(struct daemon *d)
 {
-	list_for_each_safe(held, &d->helds, struct held, node)
-		held_free(held);
+	list_for_each_safe(held, &d->helds, struct held, node) held_free(held);
 }

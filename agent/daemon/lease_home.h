@@ -10,22 +10,22 @@
 #include "peer.h"
 
 enum held_phase {
-	HELD_IDLE,	/* to be asked for or resumed when the lender is there */
+	HELD_IDLE, /* to be asked for or resumed when the lender is there */
 	HELD_ASKING,
-	HELD_LOADING,	/* the class module */
+	HELD_LOADING, /* the class module */
 	HELD_RESUMING,
-	HELD_UP,	/* agreed on, on the connection that there is or was last */
+	HELD_UP, /* agreed on, on the connection that there is or was last */
 	HELD_RETURNING,
-	HELD_OVER,	/* refused or revoked; kept until a person deletes it */
+	HELD_OVER, /* refused or revoked; kept until a person deletes it */
 };
 
 struct held {
 	struct list node;
 	struct daemon *d;
-	struct sdv_lease_info info;	/* as the kernel last said, and what was agreed since */
+	struct sdv_lease_info info; /* as the kernel last said, and what was agreed since */
 	bool is_seen;
 	enum held_phase phase;
-	bool was_granted;		/* the kernel has its device */
+	bool was_granted; /* the kernel has its device */
 	struct timer retry;
 	struct helper *loader;
 	struct lane_slot lanes[SUPERDEV_MAX_LANES];
@@ -41,10 +41,10 @@ void home_peer_deleted(struct peer *peer);
 void home_transport_changed(struct peer *peer);
 
 /* Control ops of a lender. */
-void home_revoked(struct peer *peer, const struct control_request *request,
-		  const struct sdv_attr *attrs, const void *payload);
-void home_configured(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload);
+void home_revoked(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		  const void *payload);
+void home_configured(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload);
 
 /* From the kernel's registry. */
 void held_event(struct daemon *d, const struct sdv_lease_info *info);

@@ -21,10 +21,10 @@
 #include "state.h"
 #include "worker_proc.h"
 
-#define FENCE_MS	10000	/* how long the last holder's I/O may take */
+#define FENCE_MS 10000 /* how long the last holder's I/O may take */
 
 enum lent_phase {
-	LENT_IDLE,	/* no worker */
+	LENT_IDLE, /* no worker */
 	LENT_OPENING,
 	LENT_STARTING,
 	LENT_SAVING,
@@ -34,7 +34,7 @@ enum lent_phase {
 struct lent {
 	struct list node;
 	struct daemon *d;
-	uint32_t id;		/* the kernel's; 0: it does not know yet */
+	uint32_t id; /* the kernel's; 0: it does not know yet */
 	bool is_seen;
 	char peer[SDV_NAME_SIZE], offer[SDV_NAME_SIZE], class_name[SDV_NAME_SIZE];
 	uint8_t key[SUPERDEV_KEY_LEN];
@@ -47,17 +47,17 @@ struct lent {
 	uint8_t config[SUPERDEV_CONFIG_LEN];
 	size_t config_len;
 	uint32_t lanes_wanted;
-	uint32_t lanes;		/* bit by index */
+	uint32_t lanes; /* bit by index */
 	bool has_request;
-	struct control_request request;	/* answered when it is up, or fails */
-	uint64_t heard_on;	/* connection on which home last asked for it */
+	struct control_request request; /* answered when it is up, or fails */
+	uint64_t heard_on;              /* connection on which home last asked for it */
 };
 
 /* What a LEASE or a RESUME asks. */
 struct want {
 	struct control_request request;
 	char offer[SDV_NAME_SIZE];
-	uint64_t number;	/* 0: LEASE */
+	uint64_t number; /* 0: LEASE */
 	uint32_t lanes;
 	bool read_only;
 };
@@ -71,9 +71,8 @@ struct parked {
 
 static struct lent *lent_find(struct daemon *d, const char *peer, uint64_t number)
 {
-	list_for_each(lent, &d->lents, struct lent, node)
-		if (lent->number == number && (!peer || !strcmp(lent->peer, peer)))
-			return lent;
+	list_for_each(lent, &d->lents, struct lent,
+		      node) if (lent->number == number && (!peer || !strcmp(lent->peer, peer))) return lent;
 	return NULL;
 }
 
@@ -202,8 +201,8 @@ static void lent_end(struct lent *lent, const char *why, const char *revoke)
 }
 
 /* It could not be started: a new one is no more, an old one waits for home to ask again. */
-__attribute__((format(printf, 3, 4)))
-static void lent_failed(struct lent *lent, uint32_t status, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void lent_failed(struct lent *lent, uint32_t status,
+							      const char *format, ...)
 {
 	char why[SDV_TEXT_SIZE];
 	va_list args;
@@ -241,8 +240,8 @@ static void lent_up(void *arg, int error)
 		return;
 	}
 	lent->phase = LENT_UP;
-	sdv_log(SDV_LOG_NOTICE, "lease %s of '%s': lent, epoch %u%s", lent->offer, lent->peer,
-		lent->epoch, lent->read_only ? ", read-only" : "");
+	sdv_log(SDV_LOG_NOTICE, "lease %s of '%s': lent, epoch %u%s", lent->offer, lent->peer, lent->epoch,
+		lent->read_only ? ", read-only" : "");
 	if (lent->has_request)
 		lent_answer(lent, &lent->request);
 	lent->has_request = false;
@@ -253,8 +252,8 @@ static void lent_start_worker(struct lent *lent, int backing)
 	int r;
 
 	lent->phase = LENT_STARTING;
-	r = worker_start(lent->d, lent, lent->class_name, lent->number, lent->epoch, lent->read_only,
-			 backing, &lent->worker);
+	r = worker_start(lent->d, lent, lent->class_name, lent->number, lent->epoch, lent->read_only, backing,
+			 &lent->worker);
 	if (r < 0)
 		lent_failed(lent, SUPERDEV_ST_IO, "its worker %s could not be started: %s",
 			    lent->d->conf.worker, strerror(-r));
@@ -303,8 +302,7 @@ static void lent_start(struct lent *lent)
 	}
 	lent->phase = LENT_OPENING;
 	snprintf(request.path, sizeof(request.path), "%s", offer->info.path);
-	r = helper_start(lent->d, backing_open, &request, FENCE_MS + 5000, lent_opened, lent,
-			 &lent->opener);
+	r = helper_start(lent->d, backing_open, &request, FENCE_MS + 5000, lent_opened, lent, &lent->opener);
 	if (r < 0)
 		lent_failed(lent, SUPERDEV_ST_NOMEM, "%s", strerror(-r));
 }
@@ -325,30 +323,22 @@ static struct lent *lent_new(struct daemon *d, const char *peer, const uint8_t *
 
 /* Asked by a home -------------------------------------------------------- */
 
-/* Whether somebody's lease of @offer keeps a new one of @peer out. */
-static bool is_taken(struct daemon *d, const char *peer, const char *offer, bool read_only)
-{
-	list_for_each(lent, &d->lents, struct lent, node)
-		if (!strcmp(lent->offer, offer) && strcmp(lent->peer, peer) &&
-		    !(read_only && lent->read_only))
-			return true;
-	return false;
-}
-
 static void lend_new(struct peer *peer, struct offer *offer, const struct want *want, uint64_t number)
 {
+	bool read_only = want->read_only || offer->info.read_only;
 	struct daemon *d = peer->d;
 	struct lent *lent;
 
-	if (is_taken(d, peer->info.name, want->offer, want->read_only)) {
+	/* Each lease that is lent has its record, also those from before a reboot. */
+	if (state_is_kept(d, want->offer, peer->info.key, read_only)) {
 		control_refuse(d, &want->request, want->number ? SUPERDEV_ST_NOENT : SUPERDEV_ST_BUSY,
 			       "offer '%s' is lent to another peer", want->offer);
 		return;
 	}
 	/* It does not hold what it asks for anew: it forgot, or gave up while we were away. */
-	list_for_each_safe(old, &d->lents, struct lent, node)
-		if (!strcmp(old->offer, want->offer) && !strcmp(old->peer, peer->info.name))
-			lent_end(old, "its home asks anew", NULL);
+	list_for_each_safe(old, &d->lents, struct lent,
+			   node) if (!strcmp(old->offer, want->offer) && !strcmp(old->peer, peer->info.name))
+		lent_end(old, "its home asks anew", NULL);
 	lent = lent_new(d, peer->info.name, peer->info.key, want->offer);
 	if (!lent) {
 		control_refuse(d, &want->request, SUPERDEV_ST_NOMEM, "the lender is out of memory");
@@ -359,7 +349,7 @@ static void lend_new(struct peer *peer, struct offer *offer, const struct want *
 		number >>= 1;
 	}
 	lent->number = number;
-	lent->read_only = want->read_only || offer->info.read_only;
+	lent->read_only = read_only;
 	lent->lanes_wanted = d->conf.lanes;
 	if (want->lanes && want->lanes < lent->lanes_wanted)
 		lent->lanes_wanted = want->lanes;
@@ -388,7 +378,8 @@ static void lend(struct peer *peer, const struct want *want)
 	struct offer *offer = offer_by_name(peer->d, want->offer);
 
 	if (!offer || offer->info.state == SUPERDEV_OFFER_STATE_REMOVING) {
-		control_refuse(peer->d, &want->request, SUPERDEV_ST_NOENT, "no such offer: '%s'", want->offer);
+		control_refuse(peer->d, &want->request, SUPERDEV_ST_NOENT, "no such offer: '%s'",
+			       want->offer);
 		return;
 	}
 	/* The disk may have come back. */
@@ -411,8 +402,8 @@ static void lend(struct peer *peer, const struct want *want)
 }
 
 /* False: it has been answered. */
-static bool get_want(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, bool is_resume, struct want *ret_want)
+static bool get_want(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     bool is_resume, struct want *ret_want)
 {
 	struct want want = { .request = *request };
 
@@ -430,8 +421,8 @@ static bool get_want(struct peer *peer, const struct control_request *request,
 	return true;
 }
 
-void lender_lease(struct peer *peer, const struct control_request *request,
-		  const struct sdv_attr *attrs, const void *payload)
+void lender_lease(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		  const void *payload)
 {
 	struct want want;
 
@@ -440,8 +431,8 @@ void lender_lease(struct peer *peer, const struct control_request *request,
 		lend(peer, &want);
 }
 
-void lender_resume(struct peer *peer, const struct control_request *request,
-		   const struct sdv_attr *attrs, const void *payload)
+void lender_resume(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		   const void *payload)
 {
 	struct lent *lent;
 	struct want want;
@@ -472,8 +463,8 @@ void lender_resume(struct peer *peer, const struct control_request *request,
 		lent_start(lent);
 }
 
-void lender_return(struct peer *peer, const struct control_request *request,
-		   const struct sdv_attr *attrs, const void *payload)
+void lender_return(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		   const void *payload)
 {
 	uint64_t number = sdv_get_u64(&attrs[SUPERDEV_A_LEASE_NUMBER]);
 	struct lent *lent = lent_find(peer->d, peer->info.name, number);
@@ -483,17 +474,17 @@ void lender_return(struct peer *peer, const struct control_request *request,
 	if (lent)
 		lent_end(lent, "returned", NULL);
 	else if (sdv_has(&attrs[SUPERDEV_A_LEASE_OFFER]) &&
-		 state_was_lent(peer->d, sdv_get_string(&attrs[SUPERDEV_A_LEASE_OFFER]),
-				peer->info.key, number, &read_only))
+		 state_was_lent(peer->d, sdv_get_string(&attrs[SUPERDEV_A_LEASE_OFFER]), peer->info.key,
+				number, &read_only))
 		state_returned(peer->d, sdv_get_string(&attrs[SUPERDEV_A_LEASE_OFFER]), peer->info.key);
 	control_answer(peer->d, request, SUPERDEV_ST_OK, NULL);
 }
 
 void lender_heard_all(struct peer *peer, struct conn *conn)
 {
-	list_for_each_safe(lent, &peer->d->lents, struct lent, node)
-		if (!strcmp(lent->peer, peer->info.name) && lent->heard_on != conn->id)
-			lent_end(lent, "its home does not hold it any more", NULL);
+	list_for_each_safe(lent, &peer->d->lents, struct lent,
+			   node) if (!strcmp(lent->peer, peer->info.name) && lent->heard_on != conn->id)
+		lent_end(lent, "its home does not hold it any more", NULL);
 }
 
 /* Lanes ------------------------------------------------------------------ */
@@ -523,8 +514,8 @@ static void lane_open(struct conn *conn)
 	r = worker_lane(lent->worker, fd, index, transport);
 	close(fd);
 	if (r < 0) {
-		sdv_log(SDV_LOG_ERR, "lease %s of '%s': lane %u: worker does not take it: %s",
-			lent->offer, lent->peer, index, strerror(-r));
+		sdv_log(SDV_LOG_ERR, "lease %s of '%s': lane %u: worker does not take it: %s", lent->offer,
+			lent->peer, index, strerror(-r));
 		return;
 	}
 	sdv_log(SDV_LOG_DEBUG, "lease %s of '%s': lane %u up%s", lent->offer, lent->peer, index,
@@ -626,8 +617,7 @@ void lender_worker_gone(struct lent *lent)
 		lent_failed(lent, SUPERDEV_ST_IO, "its worker ended before it was ready");
 		return;
 	}
-	sdv_log(SDV_LOG_ERR, "lease %s of '%s': its worker ended; home may resume", lent->offer,
-		lent->peer);
+	sdv_log(SDV_LOG_ERR, "lease %s of '%s': its worker ended; home may resume", lent->offer, lent->peer);
 	lent_report(lent, SUPERDEV_LEASE_STATE_SUSPENDED);
 	/* It was being adopted, and home has asked meanwhile. */
 	if (lent->has_request)
@@ -640,13 +630,15 @@ void lender_offer_settled(struct offer *offer)
 {
 	struct list mine = LIST_INIT(mine);
 
-	list_for_each_safe(parked, &offer->d->parked, struct parked, node) {
+	list_for_each_safe(parked, &offer->d->parked, struct parked, node)
+	{
 		if (strcmp(parked->want.offer, offer->info.name))
 			continue;
 		list_del(&parked->node);
 		list_add_tail(&mine, &parked->node);
 	}
-	list_for_each_safe(parked, &mine, struct parked, node) {
+	list_for_each_safe(parked, &mine, struct parked, node)
+	{
 		struct peer *peer = peer_by_name(offer->d, parked->peer);
 
 		list_del(&parked->node);
@@ -658,10 +650,12 @@ void lender_offer_settled(struct offer *offer)
 
 void lender_offer_removed(struct offer *offer)
 {
-	list_for_each_safe(lent, &offer->d->lents, struct lent, node)
-		if (!strcmp(lent->offer, offer->info.name))
-			lent_end(lent, "its offer is withdrawn", "the lender withdrew the offer");
-	list_for_each_safe(parked, &offer->d->parked, struct parked, node) {
+	list_for_each_safe(lent, &offer->d->lents, struct lent,
+			   node) if (!strcmp(lent->offer, offer->info.name))
+		lent_end(lent, "its offer is withdrawn", "the lender withdrew the offer");
+	state_drop(offer->d, offer->info.name, NULL);
+	list_for_each_safe(parked, &offer->d->parked, struct parked, node)
+	{
 		if (strcmp(parked->want.offer, offer->info.name))
 			continue;
 		list_del(&parked->node);
@@ -673,9 +667,10 @@ void lender_offer_removed(struct offer *offer)
 
 void lender_peer_deleted(struct peer *peer)
 {
-	list_for_each_safe(lent, &peer->d->lents, struct lent, node)
-		if (!strcmp(lent->peer, peer->info.name))
-			lent_end(lent, "the peer is deleted", "the lender does not trust this machine any more");
+	list_for_each_safe(lent, &peer->d->lents, struct lent, node) if (!strcmp(lent->peer, peer->info.name))
+		lent_end(lent, "the peer is deleted", "the lender does not trust this machine any more");
+	if (SDV_HAS(&peer->info, SUPERDEV_A_PEER_KEY))
+		state_drop(peer->d, NULL, peer->info.key);
 }
 
 static void lent_adopt(struct lent *lent)
@@ -694,9 +689,7 @@ void lent_event(struct daemon *d, const struct sdv_lease_info *info)
 	struct lent *found = NULL;
 	struct peer *peer;
 
-	list_for_each(lent, &d->lents, struct lent, node)
-		if (lent->id == info->id)
-			found = lent;
+	list_for_each(lent, &d->lents, struct lent, node) if (lent->id == info->id) found = lent;
 	if (found) {
 		found->is_seen = true;
 		if (info->state == SUPERDEV_LEASE_STATE_REVOKED)
@@ -730,7 +723,8 @@ void lent_event(struct daemon *d, const struct sdv_lease_info *info)
 
 void lent_deleted(struct daemon *d, uint32_t id)
 {
-	list_for_each_safe(lent, &d->lents, struct lent, node) {
+	list_for_each_safe(lent, &d->lents, struct lent, node)
+	{
 		if (!id || lent->id != id)
 			continue;
 		lent->id = 0;
@@ -740,22 +734,20 @@ void lent_deleted(struct daemon *d, uint32_t id)
 
 void lents_unsee(struct daemon *d)
 {
-	list_for_each(lent, &d->lents, struct lent, node)
-		lent->is_seen = false;
+	list_for_each(lent, &d->lents, struct lent, node) lent->is_seen = false;
 }
 
 void lents_sweep(struct daemon *d)
 {
-	list_for_each_safe(lent, &d->lents, struct lent, node)
-		if (lent->id && !lent->is_seen)
-			lent_deleted(d, lent->id);
+	list_for_each_safe(lent, &d->lents, struct lent, node) if (lent->id && !lent->is_seen)
+		lent_deleted(d, lent->id);
 }
 
 void lents_close(struct daemon *d)
 {
-	list_for_each_safe(lent, &d->lents, struct lent, node)
-		lent_free(lent);
-	list_for_each_safe(parked, &d->parked, struct parked, node) {
+	list_for_each_safe(lent, &d->lents, struct lent, node) lent_free(lent);
+	list_for_each_safe(parked, &d->parked, struct parked, node)
+	{
 		list_del(&parked->node);
 		free(parked);
 	}

@@ -13,12 +13,12 @@
 struct lent;
 
 /* Control ops of a home. */
-void lender_lease(struct peer *peer, const struct control_request *request,
-		  const struct sdv_attr *attrs, const void *payload);
-void lender_resume(struct peer *peer, const struct control_request *request,
-		   const struct sdv_attr *attrs, const void *payload);
-void lender_return(struct peer *peer, const struct control_request *request,
-		   const struct sdv_attr *attrs, const void *payload);
+void lender_lease(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		  const void *payload);
+void lender_resume(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		   const void *payload);
+void lender_return(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		   const void *payload);
 /* All that it wants to resume it has said on @conn. */
 void lender_heard_all(struct peer *peer, struct conn *conn);
 /* HELLO for PURPOSE_LANE; as conn_ops.hello. */

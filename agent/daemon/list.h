@@ -8,14 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name)	{ &(name), &(name) }
+#define LIST_INIT(name) { &(name), &(name) }
 
 static inline void list_init(struct list *list)
 {
@@ -43,18 +42,17 @@ static inline void list_del(struct list *node)
 	list_init(node);
 }
 
-#define list_entry(ptr, type, member)	container_of(ptr, type, member)
+#define list_entry(ptr, type, member) container_of(ptr, type, member)
 
-#define list_for_each(pos, list, type, member) \
-	for (type *pos = list_entry((list)->next, type, member); \
-	     &pos->member != (list); \
+#define list_for_each(pos, list, type, member)                                           \
+	for (type *pos = list_entry((list)->next, type, member); &pos->member != (list); \
 	     pos = list_entry(pos->member.next, type, member))
 
 /* The body may remove and free @pos, and nothing else of the list. */
-#define list_for_each_safe(pos, list, type, member) \
-	for (type *pos = list_entry((list)->next, type, member), \
-	     *pos##_next = list_entry(pos->member.next, type, member); \
-	     &pos->member != (list); \
+#define list_for_each_safe(pos, list, type, member)                         \
+	for (type *pos = list_entry((list)->next, type, member),            \
+		  *pos##_next = list_entry(pos->member.next, type, member); \
+	     &pos->member != (list);                                        \
 	     pos = pos##_next, pos##_next = list_entry(pos->member.next, type, member))
 
 #endif

@@ -25,19 +25,19 @@
 #include "pair.h"
 #include "peer.h"
 
-#define ACCEPT_BURST	64	/* at one go, then others have their turn */
-#define PAUSE_MS	500	/* without descriptors */
-#define LOG_PER_S	5
-#define REPEAT_MS	60000	/* the same once more is not worth a line */
+#define ACCEPT_BURST 64  /* at one go, then others have their turn */
+#define PAUSE_MS     500 /* without descriptors */
+#define LOG_PER_S    5
+#define REPEAT_MS    60000 /* the same once more is not worth a line */
 
 struct listener {
 	struct daemon *d;
 	int fd;
 	struct sdv_op poll;
 	struct timer pause;
-	struct list strangers;	/* oldest first */
+	struct list strangers; /* oldest first */
 	unsigned int count;
-	uint64_t log_s;		/* the second that logged counts in */
+	uint64_t log_s; /* the second that logged counts in */
 	unsigned int logged, unlogged;
 	char last_why[SDV_TEXT_SIZE];
 	uint64_t last_ms;
@@ -90,7 +90,8 @@ static void limit_strangers(struct listener *listener, const struct sockaddr_sto
 	struct conn *victim = NULL, *victim_of_source = NULL;
 	unsigned int total = 0, of_source = 0;
 
-	list_for_each(conn, &listener->strangers, struct conn, strangers) {
+	list_for_each(conn, &listener->strangers, struct conn, strangers)
+	{
 		total++;
 		if (!victim || (victim->has_spoken && !conn->has_spoken))
 			victim = conn;
@@ -118,8 +119,8 @@ static uint32_t stranger_hello(struct conn *conn, char *error, size_t error_size
 		return pair_accept(conn, peer, error, error_size);
 	if (!peer || !peer_is_trusted(peer)) {
 		sdv_key_to_text(conn->key, text);
-		snprintf(error, error_size, "key %s is not trusted here: pair the machines, or add it as a peer",
-			 text);
+		snprintf(error, error_size,
+			 "key %s is not trusted here: pair the machines, or add it as a peer", text);
 		return SUPERDEV_ST_PERM;
 	}
 	switch (conn->theirs.purpose) {
@@ -127,8 +128,7 @@ static uint32_t stranger_hello(struct conn *conn, char *error, size_t error_size
 		conn->peer = peer;
 		conn->ops = &control_ops;
 		return SUPERDEV_ST_OK;
-	case SUPERDEV_PURPOSE_LANE:
-		return lender_lane_hello(conn, peer, error, error_size);
+	case SUPERDEV_PURPOSE_LANE: return lender_lane_hello(conn, peer, error, error_size);
 	}
 	snprintf(error, error_size, "no connections for purpose %u here", conn->theirs.purpose);
 	return SUPERDEV_ST_NOTSUPP;
@@ -190,7 +190,7 @@ static void listener_readable(struct sdv_op *op, int result, bool more)
 		if (fd < 0 && errno == EAGAIN)
 			break;
 		if (fd < 0)
-			continue;	/* that one was gone before it was accepted */
+			continue; /* that one was gone before it was accepted */
 		limit_strangers(listener, &addr);
 		if (conn_accept(listener->d, fd, &addr, &stranger_ops, NULL, &conn) < 0)
 			continue;

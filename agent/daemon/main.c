@@ -34,8 +34,8 @@
 #include "state.h"
 #include "worker_proc.h"
 
-#define CONFIG		"/etc/superdev/superdev.conf"
-#define FILES_WANTED	65536
+#define CONFIG       "/etc/superdev/superdev.conf"
+#define FILES_WANTED 65536
 
 struct signals {
 	struct daemon *d;
@@ -317,8 +317,7 @@ static int signals_open(struct signals *signals, struct daemon *d)
 static void init_lists(struct daemon *d)
 {
 	struct list *lists[] = {
-		&d->conns, &d->peers, &d->offers, &d->helds, &d->lents, &d->parked, &d->workers,
-		&d->helpers,
+		&d->conns, &d->peers, &d->offers, &d->helds, &d->lents, &d->parked, &d->workers, &d->helpers,
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

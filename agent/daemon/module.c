@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* The libraries' own messages would break the rule of one line per event. */
-static void no_log(void *data, int priority, const char *file, int line, const char *fn,
-		   const char *format, va_list args)
+static void no_log(void *data, int priority, const char *file, int line, const char *fn, const char *format,
+		   va_list args)
 {
 	(void)data;
 	(void)priority;
@@ -27,12 +27,13 @@ static int probe_all(struct kmod_list *list)
 	struct kmod_list *entry;
 	int r = 0;
 
-	kmod_list_foreach(entry, list) {
+	kmod_list_foreach(entry, list)
+	{
 		struct kmod_module *module = kmod_module_get_module(entry);
 		int err;
 
-		err = kmod_module_probe_insert_module(module, KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY,
-						      NULL, NULL, NULL, NULL);
+		err = kmod_module_probe_insert_module(module, KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY, NULL,
+						      NULL, NULL, NULL);
 		kmod_module_unref(module);
 		if (err < 0)
 			r = err;

@@ -14,21 +14,20 @@
 #include "lease_lender.h"
 #include "state.h"
 
-#define LOOK_MS		15000
-#define REMOTE_MAX	256	/* offers of one peer; more are not looked at */
+#define LOOK_MS    15000
+#define REMOTE_MAX 256 /* offers of one peer; more are not looked at */
 
 /* An offer of a peer, as reported to the kernel. */
 struct remote_offer {
-	struct list node;	/* peer.offers */
+	struct list node; /* peer.offers */
 	char name[SDV_NAME_SIZE];
-	bool is_fresh;		/* announced on the connection that there is now */
+	bool is_fresh; /* announced on the connection that there is now */
 };
 
 struct offer *offer_by_name(struct daemon *d, const char *name)
 {
-	list_for_each(offer, &d->offers, struct offer, node)
-		if (!strcmp(offer->info.name, name))
-			return offer;
+	list_for_each(offer, &d->offers, struct offer,
+		      node) if (!strcmp(offer->info.name, name)) return offer;
 	return NULL;
 }
 
@@ -79,16 +78,12 @@ static void announce(const struct offer *offer, struct conn *conn)
 
 static void announce_to_all(const struct offer *offer)
 {
-	list_for_each(peer, &offer->d->peers, struct peer, node)
-		if (peer->in)
-			announce(offer, peer->in);
+	list_for_each(peer, &offer->d->peers, struct peer, node) if (peer->in) announce(offer, peer->in);
 }
 
 void offers_announce_all(struct conn *conn)
 {
-	list_for_each(offer, &conn->d->offers, struct offer, node)
-		if (offer->is_ready)
-			announce(offer, conn);
+	list_for_each(offer, &conn->d->offers, struct offer, node) if (offer->is_ready) announce(offer, conn);
 }
 
 static void set_ready(struct offer *offer, bool is_ready)
@@ -142,9 +137,8 @@ static void offer_found(struct offer *offer, const struct backing *backing)
 	offer->info.size = info.size;
 	memcpy(offer->info.property, info.property, sizeof(info.property));
 	offer->info.nr_properties = info.nr_properties;
-	sdv_log(SDV_LOG_INFO, "offer '%s': ready, class %s, %llu bytes%s", info.name,
-		offer->info.class_name, (unsigned long long)info.size,
-		offer->info.read_only ? ", read-only" : "");
+	sdv_log(SDV_LOG_INFO, "offer '%s': ready, class %s, %llu bytes%s", info.name, offer->info.class_name,
+		(unsigned long long)info.size, offer->info.read_only ? ", read-only" : "");
 	offer_report(offer->d, &info);
 	set_ready(offer, true);
 	lender_offer_settled(offer);
@@ -212,9 +206,8 @@ void offer_resized(struct offer *offer, uint64_t size)
 
 static struct remote_offer *remote_find(struct peer *peer, const char *name)
 {
-	list_for_each(remote, &peer->offers, struct remote_offer, node)
-		if (!strcmp(remote->name, name))
-			return remote;
+	list_for_each(remote, &peer->offers, struct remote_offer,
+		      node) if (!strcmp(remote->name, name)) return remote;
 	return NULL;
 }
 
@@ -223,8 +216,7 @@ static struct remote_offer *remote_add(struct peer *peer, const char *name)
 	struct remote_offer *remote;
 	unsigned int count = 0;
 
-	list_for_each(other, &peer->offers, struct remote_offer, node)
-		count++;
+	list_for_each(other, &peer->offers, struct remote_offer, node) count++;
 	if (count >= REMOTE_MAX)
 		return NULL;
 	remote = calloc(1, sizeof(*remote));
@@ -275,8 +267,8 @@ static void take_properties(struct sdv_offer_info *info, const void *payload, si
 	}
 }
 
-void offer_announced(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload)
+void offer_announced(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload)
 {
 	struct sdv_offer_info info = { .state = SUPERDEV_OFFER_STATE_READY };
 	struct remote_offer *remote;
@@ -313,8 +305,8 @@ void offer_announced(struct peer *peer, const struct control_request *request,
 	offer_report(peer->d, &info);
 }
 
-void offer_withdrawn(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload)
+void offer_withdrawn(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload)
 {
 	struct remote_offer *remote;
 
@@ -329,27 +321,23 @@ void offer_withdrawn(struct peer *peer, const struct control_request *request,
 
 void offers_heard_all(struct peer *peer)
 {
-	list_for_each_safe(remote, &peer->offers, struct remote_offer, node)
-		if (!remote->is_fresh)
-			remote_forget(peer, remote);
+	list_for_each_safe(remote, &peer->offers, struct remote_offer, node) if (!remote->is_fresh)
+		remote_forget(peer, remote);
 }
 
 void offers_unhear(struct peer *peer)
 {
-	list_for_each(remote, &peer->offers, struct remote_offer, node)
-		remote->is_fresh = false;
+	list_for_each(remote, &peer->offers, struct remote_offer, node) remote->is_fresh = false;
 }
 
 void offers_forget(struct peer *peer)
 {
-	list_for_each_safe(remote, &peer->offers, struct remote_offer, node)
-		remote_forget(peer, remote);
+	list_for_each_safe(remote, &peer->offers, struct remote_offer, node) remote_forget(peer, remote);
 }
 
 void offers_unlink(struct peer *peer)
 {
-	list_for_each_safe(remote, &peer->offers, struct remote_offer, node)
-		remote_free(remote);
+	list_for_each_safe(remote, &peer->offers, struct remote_offer, node) remote_free(remote);
 }
 
 /* From the kernel's registry --------------------------------------------- */
@@ -432,19 +420,16 @@ void offer_deleted(struct daemon *d, const char *peer_name, const char *name)
 
 void offers_unsee(struct daemon *d)
 {
-	list_for_each(offer, &d->offers, struct offer, node)
-		offer->is_seen = false;
+	list_for_each(offer, &d->offers, struct offer, node) offer->is_seen = false;
 }
 
 void offers_sweep(struct daemon *d)
 {
-	list_for_each_safe(offer, &d->offers, struct offer, node)
-		if (!offer->is_seen)
-			offer_deleted(d, "", offer->info.name);
+	list_for_each_safe(offer, &d->offers, struct offer, node) if (!offer->is_seen)
+		offer_deleted(d, "", offer->info.name);
 }
 
 void offers_close(struct daemon *d)
 {
-	list_for_each_safe(offer, &d->offers, struct offer, node)
-		offer_free(offer);
+	list_for_each_safe(offer, &d->offers, struct offer, node) offer_free(offer);
 }

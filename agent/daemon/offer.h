@@ -42,10 +42,10 @@ void offers_sweep(struct daemon *d);
 void offers_announce_all(struct conn *conn);
 
 /* From a lender. */
-void offer_announced(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload);
-void offer_withdrawn(struct peer *peer, const struct control_request *request,
-		     const struct sdv_attr *attrs, const void *payload);
+void offer_announced(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload);
+void offer_withdrawn(struct peer *peer, const struct control_request *request, const struct sdv_attr *attrs,
+		     const void *payload);
 /* It has announced all that there is on this connection; the connection is gone;
  * it is offline for long or deleted; only our memory of them is to go. */
 void offers_heard_all(struct peer *peer);

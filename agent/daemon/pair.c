@@ -19,20 +19,20 @@
 #include "control.h"
 #include "resolve.h"
 
-#define UNANSWERED_MS	120000
-#define EXCHANGE_MS	10000
-#define PENDING_MAX	4	/* from outside, waiting for a person here */
-#define ATTEMPTS_MAX	5	/* from outside, */
-#define ATTEMPTS_MS	60000	/* in that time */
-#define CONTEXT		"superdev pairing v1"
+#define UNANSWERED_MS 120000
+#define EXCHANGE_MS   10000
+#define PENDING_MAX   4     /* from outside, waiting for a person here */
+#define ATTEMPTS_MAX  5     /* from outside, */
+#define ATTEMPTS_MS   60000 /* in that time */
+#define CONTEXT       "superdev pairing v1"
 
 enum pair_phase {
 	PAIR_RESOLVING,
 	PAIR_CONNECTING,
-	PAIR_COMMIT,	/* ours is sent, or theirs is waited for */
+	PAIR_COMMIT, /* ours is sent, or theirs is waited for */
 	PAIR_REVEAL,
-	PAIR_ASKING,	/* the code is shown */
-	PAIR_OVER,	/* failed; kept so that it is not tried again by itself */
+	PAIR_ASKING, /* the code is shown */
+	PAIR_OVER,   /* failed; kept so that it is not tried again by itself */
 };
 
 struct pair {
@@ -40,9 +40,9 @@ struct pair {
 	struct daemon *d;
 	enum pair_phase phase;
 	bool is_initiator;
-	bool is_told;		/* PAIR_CONFIRM was sent */
-	char name[SDV_NAME_SIZE];	/* of the peer, once there is one */
-	char host[64];		/* where it came from */
+	bool is_told;             /* PAIR_CONFIRM was sent */
+	char name[SDV_NAME_SIZE]; /* of the peer, once there is one */
+	char host[64];            /* where it came from */
 	struct helper *resolver;
 	struct conn *conn;
 	struct timer expiry;
@@ -53,7 +53,7 @@ struct pair {
 
 struct pairing {
 	struct list pairs;
-	uint64_t attempts[ATTEMPTS_MAX];	/* when, oldest overwritten first */
+	uint64_t attempts[ATTEMPTS_MAX]; /* when, oldest overwritten first */
 	unsigned int next_attempt;
 };
 
@@ -92,8 +92,7 @@ void pairing_close(struct daemon *d)
 {
 	if (!d->pairing)
 		return;
-	list_for_each_safe(pair, &d->pairing->pairs, struct pair, node)
-		pair_free(pair);
+	list_for_each_safe(pair, &d->pairing->pairs, struct pair, node) pair_free(pair);
 	free(d->pairing);
 	d->pairing = NULL;
 }
@@ -106,8 +105,8 @@ static int peer_command(struct pair *pair, int cmd, struct sdv_peer_info *info)
 	SDV_SET(info, SUPERDEV_A_PEER_NAME);
 	r = sdv_nl_peer(pair->d->nl, cmd, info);
 	if (r < 0 && r != -ENOENT)
-		sdv_log(SDV_LOG_ERR, "peer '%s': pairing: %s (%s)", pair->name,
-			sdv_nl_error(pair->d->nl), strerror(-r));
+		sdv_log(SDV_LOG_ERR, "peer '%s': pairing: %s (%s)", pair->name, sdv_nl_error(pair->d->nl),
+			strerror(-r));
 	return r;
 }
 
@@ -134,7 +133,7 @@ static void pair_failed(struct pair *pair, const char *why)
 	snprintf(info.error, sizeof(info.error), "pairing failed: %.230s", why);
 	SDV_SET(&info, SUPERDEV_A_PEER_STATE);
 	SDV_SET(&info, SUPERDEV_A_PEER_ERROR);
-	SDV_SET(&info, SUPERDEV_A_PEER_CODE);	/* none any more */
+	SDV_SET(&info, SUPERDEV_A_PEER_CODE); /* none any more */
 	peer_command(pair, SUPERDEV_CMD_PEER_REPORT, &info);
 	timer_start(&pair->expiry, UNANSWERED_MS);
 }
@@ -254,7 +253,7 @@ static void pair_ask(struct pair *pair)
 
 		snprintf(why, sizeof(why), "%.200s", sdv_nl_error(pair->d->nl));
 		if (!pair->is_initiator)
-			pair->name[0] = '\0';	/* there is no such peer */
+			pair->name[0] = '\0'; /* there is no such peer */
 		pair_end(pair, why[0] ? why : strerror(-r));
 		return;
 	}
@@ -371,14 +370,15 @@ static void pair_resolved(void *arg, int error, const void *result, int fd)
 	pair->resolver = NULL;
 	if (error || !addresses->count) {
 		snprintf(why, sizeof(why), "its address: %s",
-			 error == -EINVAL ? "is no HOST, HOST:PORT or [ADDRESS]:PORT" :
-			 error ? strerror(-error) : addresses->error);
+			 error == -EINVAL ? "is no HOST, HOST:PORT or [ADDRESS]:PORT"
+			 : error          ? strerror(-error)
+					  : addresses->error);
 		pair_failed(pair, why);
 		return;
 	}
 	pair->phase = PAIR_CONNECTING;
-	r = conn_connect(pair->d, (const struct sockaddr *)&addresses->at[0].addr,
-			 addresses->at[0].len, NULL, &hello, &pair_ops, pair, &pair->conn);
+	r = conn_connect(pair->d, (const struct sockaddr *)&addresses->at[0].addr, addresses->at[0].len, NULL,
+			 &hello, &pair_ops, pair, &pair->conn);
 	if (r < 0) {
 		snprintf(why, sizeof(why), "connect: %s", strerror(-r));
 		pair_failed(pair, why);
@@ -393,7 +393,8 @@ void pair_wanted(struct peer *peer)
 
 	if (peer->pair || peer_is_trusted(peer))
 		return;
-	list_for_each(other, &peer->d->pairing->pairs, struct pair, node) {
+	list_for_each(other, &peer->d->pairing->pairs, struct pair, node)
+	{
 		if (strcmp(other->name, peer->info.name))
 			continue;
 		/* It came from outside, and the kernel has just told us of it. */
@@ -442,7 +443,8 @@ uint32_t pair_accept(struct conn *conn, struct peer *peer, char *error, size_t e
 	char host[64];
 
 	sockaddr_host(&conn->addr, host, sizeof(host));
-	list_for_each(other, &pairing->pairs, struct pair, node) {
+	list_for_each(other, &pairing->pairs, struct pair, node)
+	{
 		if (other->is_initiator)
 			continue;
 		count++;

@@ -18,24 +18,21 @@
 #include "pair.h"
 #include "state.h"
 
-#define BACKOFF_MIN_MS	200
-#define BACKOFF_MAX_MS	5000
-#define FORGET_MS	30000	/* offline for so long: its offers are gone */
+#define BACKOFF_MIN_MS 200
+#define BACKOFF_MAX_MS 5000
+#define FORGET_MS      30000 /* offline for so long: its offers are gone */
 
 struct peer *peer_by_name(struct daemon *d, const char *name)
 {
-	list_for_each(peer, &d->peers, struct peer, node)
-		if (!strcmp(peer->info.name, name))
-			return peer;
+	list_for_each(peer, &d->peers, struct peer, node) if (!strcmp(peer->info.name, name)) return peer;
 	return NULL;
 }
 
 struct peer *peer_by_key(struct daemon *d, const uint8_t key[SUPERDEV_KEY_LEN])
 {
-	list_for_each(peer, &d->peers, struct peer, node)
-		if (SDV_HAS(&peer->info, SUPERDEV_A_PEER_KEY) &&
-		    !memcmp(peer->info.key, key, SUPERDEV_KEY_LEN))
-			return peer;
+	list_for_each(peer, &d->peers, struct peer,
+		      node) if (SDV_HAS(&peer->info, SUPERDEV_A_PEER_KEY) &&
+				!memcmp(peer->info.key, key, SUPERDEV_KEY_LEN)) return peer;
 	return NULL;
 }
 
@@ -52,8 +49,9 @@ bool peer_is_online(const struct peer *peer)
 enum superdev_transport peer_transport(const struct peer *peer)
 {
 	return peer->info.transport == SUPERDEV_TRANSPORT_CLEAR &&
-	       peer->peer_transport == SUPERDEV_TRANSPORT_CLEAR ?
-		SUPERDEV_TRANSPORT_CLEAR : SUPERDEV_TRANSPORT_TLS;
+			       peer->peer_transport == SUPERDEV_TRANSPORT_CLEAR
+		       ? SUPERDEV_TRANSPORT_CLEAR
+		       : SUPERDEV_TRANSPORT_TLS;
 }
 
 /* Telling the kernel ----------------------------------------------------- */
@@ -127,16 +125,15 @@ static void redial_later(struct peer *peer)
 
 static void dial_failed(struct peer *peer, int error, const char *why)
 {
-	bool is_refused = error == -EPERM || error == -EKEYREJECTED || error == -ELOOP ||
-			  error == -EOPNOTSUPP;
+	bool is_refused =
+		error == -EPERM || error == -EKEYREJECTED || error == -ELOOP || error == -EOPNOTSUPP;
 
 	if (strcmp(peer->error, why))
 		sdv_log(SDV_LOG_WARNING, "peer '%s': %s", peer->info.name, why);
 	if (peer->in)
 		set_state(peer, SUPERDEV_PEER_STATE_ONLINE, why);
 	else
-		set_state(peer, is_refused ? SUPERDEV_PEER_STATE_REFUSED :
-			  SUPERDEV_PEER_STATE_OFFLINE, why);
+		set_state(peer, is_refused ? SUPERDEV_PEER_STATE_REFUSED : SUPERDEV_PEER_STATE_OFFLINE, why);
 	/* The next address of the same name at once, the first again after a while. */
 	if (++peer->next_address < peer->addresses.count && !is_refused)
 		timer_start(&peer->redial, 0);
@@ -149,8 +146,8 @@ bool peer_sockaddr(const struct peer *peer, const struct sockaddr **ret_addr, so
 	if (!peer->out)
 		return false;
 	*ret_addr = (const struct sockaddr *)&peer->out->addr;
-	*ret_len = peer->out->addr.ss_family == AF_INET6 ?
-		sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	*ret_len = peer->out->addr.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+							 : sizeof(struct sockaddr_in);
 	return true;
 }
 
@@ -193,8 +190,9 @@ static void dial_resolved(void *arg, int error, const void *result, int fd)
 		return;
 	}
 	snprintf(why, sizeof(why), "address '%.100s': %s", peer->info.address,
-		 error == -EINVAL ? "is no HOST, HOST:PORT or [ADDRESS]:PORT" :
-		 error ? strerror(-error) : addresses->error);
+		 error == -EINVAL ? "is no HOST, HOST:PORT or [ADDRESS]:PORT"
+		 : error          ? strerror(-error)
+				  : addresses->error);
 	dial_failed(peer, error ? error : -ENOENT, why);
 }
 
@@ -202,8 +200,7 @@ static void dial(struct peer *peer)
 {
 	int r;
 
-	if (peer->out || peer->dialing || peer->resolver || !peer_is_trusted(peer) ||
-	    !peer->info.address[0])
+	if (peer->out || peer->dialing || peer->resolver || !peer_is_trusted(peer) || !peer->info.address[0])
 		return;
 	if (!peer->error[0] && !peer->in)
 		set_state(peer, SUPERDEV_PEER_STATE_CONNECTING, "");
@@ -397,8 +394,7 @@ void peer_event(struct daemon *d, const struct sdv_peer_info *info)
 		hang_up(peer);
 		peer->error[0] = '\0';
 	}
-	if (!memcmp(old.key, info->key, sizeof(old.key)) && old.trust != info->trust &&
-	    peer_is_trusted(peer))
+	if (!memcmp(old.key, info->key, sizeof(old.key)) && old.trust != info->trust && peer_is_trusted(peer))
 		pair_trusted(peer);
 	if (strcmp(old.address, info->address)) {
 		struct conn *out = peer->out ? peer->out : peer->dialing;
@@ -427,9 +423,8 @@ static void peer_free(struct peer *peer)
 	pair_forget(peer);
 	hang_up(peer);
 	/* One may have said HELLO and not be ours yet. */
-	list_for_each_safe(conn, &peer->d->conns, struct conn, node)
-		if (conn->peer == peer)
-			control_close(conn);
+	list_for_each_safe(conn, &peer->d->conns, struct conn, node) if (conn->peer == peer)
+		control_close(conn);
 	timer_stop(&peer->forget);
 	offers_unlink(peer);
 	list_del(&peer->node);
@@ -452,19 +447,16 @@ void peer_deleted(struct daemon *d, const char *name)
 
 void peers_unsee(struct daemon *d)
 {
-	list_for_each(peer, &d->peers, struct peer, node)
-		peer->is_seen = false;
+	list_for_each(peer, &d->peers, struct peer, node) peer->is_seen = false;
 }
 
 void peers_sweep(struct daemon *d)
 {
-	list_for_each_safe(peer, &d->peers, struct peer, node)
-		if (!peer->is_seen)
-			peer_deleted(d, peer->info.name);
+	list_for_each_safe(peer, &d->peers, struct peer, node) if (!peer->is_seen)
+		peer_deleted(d, peer->info.name);
 }
 
 void peers_close(struct daemon *d)
 {
-	list_for_each_safe(peer, &d->peers, struct peer, node)
-		peer_free(peer);
+	list_for_each_safe(peer, &d->peers, struct peer, node) peer_free(peer);
 }

@@ -22,8 +22,8 @@
 struct peer {
 	struct list node;
 	struct daemon *d;
-	struct sdv_peer_info info;	/* as the kernel last said */
-	bool is_seen;			/* in the dump that is being taken */
+	struct sdv_peer_info info; /* as the kernel last said */
+	bool is_seen;              /* in the dump that is being taken */
 
 	struct conn *out, *in, *dialing;
 	uint64_t session;

@@ -36,19 +36,11 @@ static void take_event(void *arg, const struct sdv_event *event)
 
 	switch (event->cmd) {
 	case SUPERDEV_CMD_PEER_GET:
-	case SUPERDEV_CMD_PEER_NTF:
-		peer_event(d, &event->peer);
-		break;
-	case SUPERDEV_CMD_PEER_DEL_NTF:
-		peer_deleted(d, event->peer.name);
-		break;
+	case SUPERDEV_CMD_PEER_NTF: peer_event(d, &event->peer); break;
+	case SUPERDEV_CMD_PEER_DEL_NTF: peer_deleted(d, event->peer.name); break;
 	case SUPERDEV_CMD_OFFER_GET:
-	case SUPERDEV_CMD_OFFER_NTF:
-		offer_event(d, &event->offer);
-		break;
-	case SUPERDEV_CMD_OFFER_DEL_NTF:
-		offer_deleted(d, event->offer.peer, event->offer.name);
-		break;
+	case SUPERDEV_CMD_OFFER_NTF: offer_event(d, &event->offer); break;
+	case SUPERDEV_CMD_OFFER_DEL_NTF: offer_deleted(d, event->offer.peer, event->offer.name); break;
 	case SUPERDEV_CMD_LEASE_GET:
 	case SUPERDEV_CMD_LEASE_NTF:
 		if (event->lease.role == SUPERDEV_ROLE_HELD)
@@ -62,9 +54,7 @@ static void take_event(void *arg, const struct sdv_event *event)
 		else
 			lent_deleted(d, event->lease.id);
 		break;
-	case SUPERDEV_CMD_LANE_DOWN_NTF:
-		lane_down(d, &event->lane);
-		break;
+	case SUPERDEV_CMD_LANE_DOWN_NTF: lane_down(d, &event->lane); break;
 	}
 }
 
@@ -142,8 +132,8 @@ static void resync_due(struct timer *timer)
 
 static void watch_again(struct registry *registry)
 {
-	int r = sdv_op_poll(registry->d->loop, &registry->poll, sdv_nl_watch_fd(registry->d->nl),
-			    POLLIN, false);
+	int r = sdv_op_poll(registry->d->loop, &registry->poll, sdv_nl_watch_fd(registry->d->nl), POLLIN,
+			    false);
 
 	if (r < 0) {
 		sdv_log(SDV_LOG_ERR, "registry: notifications cannot be waited for: %s", strerror(-r));
@@ -209,8 +199,8 @@ int registry_open(struct daemon *d)
 	SDV_SET(&agent, SUPERDEV_A_AGENT_BOOT);
 	r = sdv_nl_agent_bind(d->nl, &agent);
 	if (r < 0) {
-		sdv_log(SDV_LOG_ERR, "cannot become the agent of this machine: %s (%s)", r == -EBUSY ?
-			"another superdevd is" : sdv_nl_error(d->nl), strerror(-r));
+		sdv_log(SDV_LOG_ERR, "cannot become the agent of this machine: %s (%s)",
+			r == -EBUSY ? "another superdevd is" : sdv_nl_error(d->nl), strerror(-r));
 		return r;
 	}
 	r = sdv_nl_watch(d->nl);

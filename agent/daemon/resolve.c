@@ -94,8 +94,8 @@ static int resolve_work(const void *arg, void *result, int *ret_fd)
 	return 0;
 }
 
-int resolve_start(struct daemon *d, const char *text, unsigned int port,
-		  helper_done_fn done, void *arg, struct helper **ret_helper)
+int resolve_start(struct daemon *d, const char *text, unsigned int port, helper_done_fn done, void *arg,
+		  struct helper **ret_helper)
 {
 	struct question question;
 

@@ -9,7 +9,7 @@
 
 #include "helper.h"
 
-#define ADDRESSES_MAX	8
+#define ADDRESSES_MAX 8
 
 struct addresses {
 	unsigned int count;
@@ -17,7 +17,7 @@ struct addresses {
 		socklen_t len;
 		struct sockaddr_storage addr;
 	} at[ADDRESSES_MAX];
-	char error[128];	/* where count is 0 */
+	char error[128]; /* where count is 0 */
 };
 
 /* Return: 0, -EINVAL it is no address, -EAGAIN it is a name: ask resolve_start(). */
@@ -28,7 +28,7 @@ int resolve_numeric(const char *text, unsigned int port, struct addresses *ret_a
  * whatever nsswitch.conf(5) says all work, and the loop waits for none.
  * @done gets a struct addresses.
  */
-int resolve_start(struct daemon *d, const char *text, unsigned int port,
-		  helper_done_fn done, void *arg, struct helper **ret_helper);
+int resolve_start(struct daemon *d, const char *text, unsigned int port, helper_done_fn done, void *arg,
+		  struct helper **ret_helper);
 
 #endif

@@ -21,10 +21,10 @@
 #include "helper.h"
 #include "registry.h"
 
-#define DEBOUNCE_MS	200
-#define SAVE_MS		30000
-#define WORDS_MAX	16
-#define FILE_MAX	(8u << 20)
+#define DEBOUNCE_MS 200
+#define SAVE_MS     30000
+#define WORDS_MAX   16
+#define FILE_MAX    (8u << 20)
 
 struct record {
 	struct list node;
@@ -33,7 +33,7 @@ struct record {
 	uint64_t number;
 	uint32_t epoch;
 	bool read_only;
-	bool is_lent;		/* or only remembered for its epoch */
+	bool is_lent; /* or only remembered for its epoch */
 };
 
 struct waiter {
@@ -45,11 +45,11 @@ struct waiter {
 struct state {
 	struct daemon *d;
 	struct list records;
-	struct list waiting;	/* for the save after the one that runs */
-	struct list served;	/* for the one that runs */
+	struct list waiting; /* for the save after the one that runs */
+	struct list served;  /* for the one that runs */
 	struct timer debounce;
 	struct helper *saver;
-	char *registry, *lent;	/* texts that are being written */
+	char *registry, *lent; /* texts that are being written */
 	bool is_dirty;
 };
 
@@ -201,7 +201,8 @@ static int make_texts(struct state *state)
 	if (!out)
 		return -ENOMEM;
 	fputs("# offer, key of the peer, number, epoch, rights, whether it is lent now\n", out);
-	list_for_each(record, &state->records, struct record, node) {
+	list_for_each(record, &state->records, struct record, node)
+	{
 		sdv_key_to_text(record->key, key);
 		fprintf(out, "%s %s %" PRIu64 " %u %s %s\n", record->offer, key, record->number,
 			record->epoch, record->read_only ? "ro" : "rw",
@@ -308,7 +309,8 @@ void state_save(struct daemon *d, state_saved_fn fn, void *arg)
 
 static void forget_in(struct list *waiters, const void *arg)
 {
-	list_for_each_safe(waiter, waiters, struct waiter, node) {
+	list_for_each_safe(waiter, waiters, struct waiter, node)
+	{
 		if (waiter->arg != arg)
 			continue;
 		list_del(&waiter->node);
@@ -468,7 +470,9 @@ static int restore_line(struct daemon *d, char *line)
 		const char *object;
 		int (*fn)(struct daemon *d, char *words[WORDS_MAX], int count);
 	} objects[] = {
-		{ "peer", restore_peer }, { "offer", restore_offer }, { "lease", restore_lease },
+		{ "peer", restore_peer },
+		{ "offer", restore_offer },
+		{ "lease", restore_lease },
 	};
 	char *words[WORDS_MAX];
 	int count = split(line, words);
@@ -529,8 +533,8 @@ static int read_lines(struct daemon *d, const char *name, int (*fn)(struct daemo
 		r = fn(d, line);
 		if (r < 0)
 			sdv_log(SDV_LOG_ERR, "%s:%u: '%s': %s", path, number, quote,
-				r != -EINVAL && d->nl && sdv_nl_error(d->nl)[0] ?
-				sdv_nl_error(d->nl) : strerror(-r));
+				r != -EINVAL && d->nl && sdv_nl_error(d->nl)[0] ? sdv_nl_error(d->nl)
+										: strerror(-r));
 	}
 	free(line);
 	fclose(in);
@@ -546,9 +550,9 @@ void state_restore(struct daemon *d)
 
 static struct record *record_find(struct state *state, const char *offer, const uint8_t *key)
 {
-	list_for_each(record, &state->records, struct record, node)
-		if (!strcmp(record->offer, offer) && !memcmp(record->key, key, sizeof(record->key)))
-			return record;
+	list_for_each(record, &state->records, struct record,
+		      node) if (!strcmp(record->offer, offer) &&
+				!memcmp(record->key, key, sizeof(record->key))) return record;
 	return NULL;
 }
 
@@ -556,14 +560,13 @@ uint32_t state_next_epoch(struct daemon *d, const char *offer)
 {
 	uint32_t epoch = 0;
 
-	list_for_each(record, &d->state->records, struct record, node)
-		if (!strcmp(record->offer, offer) && record->epoch > epoch)
-			epoch = record->epoch;
+	list_for_each(record, &d->state->records, struct record,
+		      node) if (!strcmp(record->offer, offer) && record->epoch > epoch) epoch = record->epoch;
 	return epoch + 1;
 }
 
-int state_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN],
-	       uint64_t number, uint32_t epoch, bool read_only)
+int state_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], uint64_t number,
+	       uint32_t epoch, bool read_only)
 {
 	struct record *record = record_find(d->state, offer, key);
 
@@ -582,8 +585,8 @@ int state_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_K
 	return 0;
 }
 
-bool state_was_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN],
-		    uint64_t number, bool *ret_read_only)
+bool state_was_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], uint64_t number,
+		    bool *ret_read_only)
 {
 	struct record *record = record_find(d->state, offer, key);
 
@@ -591,6 +594,28 @@ bool state_was_lent(struct daemon *d, const char *offer, const uint8_t key[SUPER
 		return false;
 	*ret_read_only = record->read_only;
 	return true;
+}
+
+bool state_is_kept(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], bool read_only)
+{
+	list_for_each(record, &d->state->records, struct record,
+		      node) if (record->is_lent && !strcmp(record->offer, offer) &&
+				memcmp(record->key, key, sizeof(record->key)) &&
+				!(read_only && record->read_only)) return true;
+	return false;
+}
+
+void state_drop(struct daemon *d, const char *offer, const uint8_t *key)
+{
+	list_for_each_safe(record, &d->state->records, struct record, node)
+	{
+		if ((offer && strcmp(record->offer, offer)) ||
+		    (key && memcmp(record->key, key, sizeof(record->key))))
+			continue;
+		list_del(&record->node);
+		free(record);
+	}
+	state_changed(d);
 }
 
 void state_returned(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN])
@@ -630,14 +655,13 @@ void state_close(struct daemon *d)
 	if (state->saver)
 		helper_cancel(state->saver);
 	free_texts(state);
-	list_for_each_safe(record, &state->records, struct record, node) {
+	list_for_each_safe(record, &state->records, struct record, node)
+	{
 		list_del(&record->node);
 		free(record);
 	}
-	list_for_each_safe(waiter, &state->waiting, struct waiter, node)
-		free(waiter);
-	list_for_each_safe(other, &state->served, struct waiter, node)
-		free(other);
+	list_for_each_safe(waiter, &state->waiting, struct waiter, node) free(waiter);
+	list_for_each_safe(other, &state->served, struct waiter, node) free(other);
 	free(state);
 	d->state = NULL;
 }

@@ -30,10 +30,14 @@ void state_restore(struct daemon *d);
 /* Leases that were lent. */
 uint32_t state_next_epoch(struct daemon *d, const char *offer);
 /* Return: 0 or -ENOMEM. */
-int state_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN],
-	       uint64_t number, uint32_t epoch, bool read_only);
-bool state_was_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN],
-		    uint64_t number, bool *ret_read_only);
+int state_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], uint64_t number,
+	       uint32_t epoch, bool read_only);
+bool state_was_lent(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], uint64_t number,
+		    bool *ret_read_only);
+/* Whether another peer, which has not come back yet, keeps a lease of it. */
+bool state_is_kept(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], bool read_only);
+/* The offer, or the peer, is no more; the other one is NULL. */
+void state_drop(struct daemon *d, const char *offer, const uint8_t *key);
 void state_returned(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN]);
 
 #endif

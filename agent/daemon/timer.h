@@ -15,7 +15,7 @@
 #include "loop.h"
 
 struct timers {
-	struct list armed;	/* by due_ms, earliest first */
+	struct list armed; /* by due_ms, earliest first */
 	struct sdv_loop *loop;
 	struct sdv_op poll;
 	int fd;

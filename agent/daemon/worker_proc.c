@@ -24,9 +24,9 @@
 
 #include "lease_lender.h"
 
-#define READY_MS	10000	/* from its start to its first message */
-#define STOP_MS		5000	/* from being asked to being killed */
-#define FD_ABOVE	16	/* of the child's numbers, so that none is overwritten */
+#define READY_MS 10000 /* from its start to its first message */
+#define STOP_MS  5000  /* from being asked to being killed */
+#define FD_ABOVE 16    /* of the child's numbers, so that none is overwritten */
 
 /* Linux 6.5. */
 #ifndef SO_PASSPIDFD
@@ -39,14 +39,14 @@
 struct worker {
 	struct list node;
 	struct daemon *d;
-	struct lent *lent;	/* NULL: being stopped */
+	struct lent *lent; /* NULL: being stopped */
 	uint64_t number;
 	int control;
-	int pidfd;		/* -1 where the kernel cannot tell */
+	int pidfd; /* -1 where the kernel cannot tell */
 	bool is_ready;
-	bool is_over;		/* only waiting for poll to end */
+	bool is_over; /* only waiting for poll to end */
 	struct sdv_op poll;
-	struct timer timeout;	/* for READY, then for its end */
+	struct timer timeout; /* for READY, then for its end */
 };
 
 static int socket_path(struct daemon *d, uint64_t number, struct sockaddr_un *ret_addr)
@@ -103,8 +103,7 @@ static void worker_late(struct timer *timer)
 		sdv_log(SDV_LOG_ERR, "worker of lease %" PRIu64 ": not ready within %d s; killed",
 			worker->number, READY_MS / 1000);
 	else
-		sdv_log(SDV_LOG_WARNING, "worker of lease %" PRIu64 ": does not end; killed",
-			worker->number);
+		sdv_log(SDV_LOG_WARNING, "worker of lease %" PRIu64 ": does not end; killed", worker->number);
 	worker_kill(worker);
 	worker_over(worker);
 }
@@ -173,8 +172,10 @@ static ssize_t worker_receive(struct worker *worker, struct sdv_worker_msg *ret_
 	} control;
 	struct iovec iov = { ret_message, sizeof(*ret_message) };
 	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n;
 
@@ -314,7 +315,7 @@ static int spawn(struct daemon *d, const char *class_name, int control, int list
 		r = posix_spawnattr_setsigmask(&attributes, &none);
 	if (!r)
 		r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-					     POSIX_SPAWN_SETSIGMASK);
+								  POSIX_SPAWN_SETSIGMASK);
 	if (!r)
 		r = posix_spawn(ret_pid, d->conf.worker, &actions, &attributes, argv, envp);
 	posix_spawn_file_actions_destroy(&actions);
@@ -325,8 +326,8 @@ static int spawn(struct daemon *d, const char *class_name, int control, int list
 	return -r;
 }
 
-int worker_start(struct daemon *d, struct lent *lent, const char *class_name, uint64_t number,
-		 uint32_t epoch, bool read_only, int backing, struct worker **ret_worker)
+int worker_start(struct daemon *d, struct lent *lent, const char *class_name, uint64_t number, uint32_t epoch,
+		 bool read_only, int backing, struct worker **ret_worker)
 {
 	const struct sdv_worker_msg start = {
 		.type = SDV_WORKER_START,
@@ -429,7 +430,8 @@ void worker_stop(struct worker *worker)
 
 void workers_leave(struct daemon *d)
 {
-	list_for_each_safe(worker, &d->workers, struct worker, node) {
+	list_for_each_safe(worker, &d->workers, struct worker, node)
+	{
 		bool is_stopping = !worker->lent;
 
 		/* One that was told to stop will; but nobody would kill it later. */

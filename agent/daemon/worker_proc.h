@@ -25,8 +25,8 @@ struct worker;
  *
  * Return: 0 or -errno.
  */
-int worker_start(struct daemon *d, struct lent *lent, const char *class_name, uint64_t number,
-		 uint32_t epoch, bool read_only, int backing, struct worker **ret_worker);
+int worker_start(struct daemon *d, struct lent *lent, const char *class_name, uint64_t number, uint32_t epoch,
+		 bool read_only, int backing, struct worker **ret_worker);
 /* Looks for one of an agent before this; -ENOENT, -ECONNREFUSED: there is none. */
 int worker_adopt(struct daemon *d, struct lent *lent, uint64_t number, struct worker **ret_worker);
 

@@ -27,26 +27,24 @@ static char *trim(char *s)
 	return s;
 }
 
-static int set_number(const struct sdv_conf_key *key, const char *value,
-		      char *error, size_t error_size)
+static int set_number(const struct sdv_conf_key *key, const char *value, char *error, size_t error_size)
 {
 	unsigned long number;
 	char *end;
 
 	errno = 0;
 	number = strtoul(value, &end, 10);
-	if (!isdigit((unsigned char)value[0]) || *end || errno ||
-	    number < key->min || number > key->max) {
-		snprintf(error, error_size, "%s '%.64s' is no number from %u to %u",
-			 key->name, value, key->min, key->max);
+	if (!isdigit((unsigned char)value[0]) || *end || errno || number < key->min || number > key->max) {
+		snprintf(error, error_size, "%s '%.64s' is no number from %u to %u", key->name, value,
+			 key->min, key->max);
 		return -EINVAL;
 	}
 	*(uint32_t *)key->value = number;
 	return 0;
 }
 
-int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *value,
-		 char *error, size_t error_size)
+int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *value, char *error,
+		 size_t error_size)
 {
 	const struct sdv_conf_key *key;
 
@@ -60,8 +58,8 @@ int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *
 			return -EINVAL;
 		}
 		if (!value[0] || strlen(value) >= key->size) {
-			snprintf(error, error_size, "%s '%.64s' is not 1 to %zu characters long",
-				 name, value, key->size - 1);
+			snprintf(error, error_size, "%s '%.64s' is not 1 to %zu characters long", name, value,
+				 key->size - 1);
 			return -EINVAL;
 		}
 		strcpy(key->value, value);
@@ -71,8 +69,8 @@ int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *
 	return -ENOENT;
 }
 
-int sdv_conf_parse(const struct sdv_conf_key *keys, const char *path, char *text,
-		   char *error, size_t error_size)
+int sdv_conf_parse(const struct sdv_conf_key *keys, const char *path, char *text, char *error,
+		   size_t error_size)
 {
 	char *line, *equals, *save = NULL, why[256];
 	unsigned int number = 0;
@@ -87,8 +85,7 @@ int sdv_conf_parse(const struct sdv_conf_key *keys, const char *path, char *text
 			continue;
 		equals = strchr(line, '=');
 		if (!equals) {
-			snprintf(error, error_size, "%s:%u: '%.64s' is not key = value",
-				 path, number, line);
+			snprintf(error, error_size, "%s:%u: '%.64s' is not key = value", path, number, line);
 			return -EINVAL;
 		}
 		*equals = '\0';
@@ -100,8 +97,7 @@ int sdv_conf_parse(const struct sdv_conf_key *keys, const char *path, char *text
 	return 0;
 }
 
-int sdv_conf_read(const struct sdv_conf_key *keys, const char *path,
-		  char *error, size_t error_size)
+int sdv_conf_read(const struct sdv_conf_key *keys, const char *path, char *error, size_t error_size)
 {
 	size_t len = 0;
 	ssize_t n;

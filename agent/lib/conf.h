@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 enum sdv_conf_type {
-	SDV_CONF_STRING,	/* value: char[size] */
-	SDV_CONF_NUMBER,	/* value: uint32_t, min to max */
-	SDV_CONF_PATH,		/* value: char[size]; absolute */
+	SDV_CONF_STRING, /* value: char[size] */
+	SDV_CONF_NUMBER, /* value: uint32_t, min to max */
+	SDV_CONF_PATH,   /* value: char[size]; absolute */
 };
 
 /**
@@ -40,8 +40,8 @@ struct sdv_conf_key {
  *
  * Return: 0, -ENOENT unknown key, -EINVAL bad value.
  */
-int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *value,
-		 char *error, size_t error_size);
+int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *value, char *error,
+		 size_t error_size);
 
 /**
  * sdv_conf_parse - the text of a file
@@ -51,11 +51,10 @@ int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *
  * Lines are "key = value", empty, or comments that begin with '#'.
  * Return: 0 or -EINVAL, with "path:line: why" in @error.
  */
-int sdv_conf_parse(const struct sdv_conf_key *keys, const char *path, char *text,
-		   char *error, size_t error_size);
+int sdv_conf_parse(const struct sdv_conf_key *keys, const char *path, char *text, char *error,
+		   size_t error_size);
 
 /* Return: 0; -EINVAL as above; or -errno of reading it, with text too. */
-int sdv_conf_read(const struct sdv_conf_key *keys, const char *path,
-		  char *error, size_t error_size);
+int sdv_conf_read(const struct sdv_conf_key *keys, const char *path, char *error, size_t error_size);
 
 #endif

@@ -7,11 +7,11 @@
 
 /* As in syslog(3); what journald reads in "<N>". */
 enum sdv_level {
-	SDV_LOG_ERR	= 3,
-	SDV_LOG_WARNING	= 4,
-	SDV_LOG_NOTICE	= 5,
-	SDV_LOG_INFO	= 6,
-	SDV_LOG_DEBUG	= 7,
+	SDV_LOG_ERR = 3,
+	SDV_LOG_WARNING = 4,
+	SDV_LOG_NOTICE = 5,
+	SDV_LOG_INFO = 6,
+	SDV_LOG_DEBUG = 7,
 };
 
 /**
@@ -29,7 +29,6 @@ void sdv_log_open(const char *program, enum sdv_level max_level);
  * Bytes that are not printable ASCII come out as \xHH: names come from other
  * machines and from users.
  */
-void sdv_log(enum sdv_level level, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void sdv_log(enum sdv_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -32,10 +32,10 @@
 #define SOL_TLS 282
 #endif
 
-#define SPKI_SIZE	44
-#define PKCS8_SIZE	48
-#define PEM_SIZE_MAX	4096
-#define PEM_LABEL	"PRIVATE KEY"
+#define SPKI_SIZE    44
+#define PKCS8_SIZE   48
+#define PEM_SIZE_MAX 4096
+#define PEM_LABEL    "PRIVATE KEY"
 
 /* What precedes the 32 bytes of an Ed25519 key in DER: RFC 8410, sections 4 and 7. */
 static const uint8_t spki_prefix[SPKI_SIZE - SUPERDEV_KEY_LEN] = {
@@ -56,7 +56,7 @@ struct sdv_tls {
 	int fd;
 	bool is_pinned;
 	bool is_rejected;
-	bool is_sending;	/* a record is half out: go on with it */
+	bool is_sending; /* a record is half out: go on with it */
 	uint8_t pin[SUPERDEV_KEY_LEN];
 	uint8_t peer_key[SUPERDEV_KEY_LEN];
 	char error[192];
@@ -152,8 +152,8 @@ static int key_use(struct sdv_key *key, const gnutls_datum_t *pkcs8)
 	memcpy(spki_data + sizeof(spki_prefix), key->public, SUPERDEV_KEY_LEN);
 	if (gnutls_certificate_allocate_credentials(&key->credentials) < 0)
 		return -ENOMEM;
-	if (gnutls_certificate_set_rawpk_key_mem(key->credentials, &spki, pkcs8, GNUTLS_X509_FMT_DER,
-						 NULL, 0, NULL, 0, 0) < 0)
+	if (gnutls_certificate_set_rawpk_key_mem(key->credentials, &spki, pkcs8, GNUTLS_X509_FMT_DER, NULL, 0,
+						 NULL, 0, 0) < 0)
 		return -EBADMSG;
 	gnutls_certificate_set_verify_function(key->credentials, verify_peer);
 	return set_priority(key);
@@ -247,8 +247,7 @@ static int open_key(const char *path, bool *ret_is_new)
 	return fd < 0 ? -errno : fd;
 }
 
-int sdv_key_load(const char *path, struct sdv_key **ret_key, bool *ret_is_new,
-		 char *error, size_t error_size)
+int sdv_key_load(const char *path, struct sdv_key **ret_key, bool *ret_is_new, char *error, size_t error_size)
 {
 	gnutls_datum_t pkcs8 = { 0 };
 	struct sdv_key *key;
@@ -278,8 +277,9 @@ int sdv_key_load(const char *path, struct sdv_key **ret_key, bool *ret_is_new,
 	}
 	if (r < 0) {
 		snprintf(error, error_size, "key %s: %s", path,
-			 r == -EPERM ? "others may read it: give it mode 0600, or a new key" :
-			 r == -EBADMSG ? "is no Ed25519 private key in PEM" : strerror(-r));
+			 r == -EPERM     ? "others may read it: give it mode 0600, or a new key"
+			 : r == -EBADMSG ? "is no Ed25519 private key in PEM"
+					 : strerror(-r));
 		sdv_key_free(key);
 		return r;
 	}
@@ -343,8 +343,8 @@ int sdv_tls_open(struct sdv_tls **ret_tls, const struct sdv_key *key, int fd, bo
 		 const uint8_t *pin)
 {
 	/* No tickets: they would arrive as records of another type under kernel TLS. */
-	unsigned int flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_ENABLE_RAWPK |
-			     GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_REKEY | GNUTLS_NO_STATUS_REQUEST;
+	unsigned int flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_ENABLE_RAWPK | GNUTLS_NO_TICKETS |
+			     GNUTLS_NO_AUTO_REKEY | GNUTLS_NO_STATUS_REQUEST;
 	struct sdv_tls *tls;
 
 	tls = calloc(1, sizeof(*tls));
@@ -482,8 +482,8 @@ static int set_direction(struct sdv_tls *tls, bool is_rx)
 		memcpy(crypto.gcm.key, key.data, sizeof(crypto.gcm.key));
 		memcpy(crypto.gcm.rec_seq, seq, sizeof(crypto.gcm.rec_seq));
 		len = sizeof(crypto.gcm);
-	} else if (cipher == GNUTLS_CIPHER_CHACHA20_POLY1305 &&
-		   iv.size == sizeof(crypto.chacha.iv) && key.size == sizeof(crypto.chacha.key)) {
+	} else if (cipher == GNUTLS_CIPHER_CHACHA20_POLY1305 && iv.size == sizeof(crypto.chacha.iv) &&
+		   key.size == sizeof(crypto.chacha.key)) {
 		crypto.info.cipher_type = TLS_CIPHER_CHACHA20_POLY1305;
 		memcpy(crypto.chacha.iv, iv.data, sizeof(crypto.chacha.iv));
 		memcpy(crypto.chacha.key, key.data, sizeof(crypto.chacha.key));

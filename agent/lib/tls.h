@@ -15,8 +15,8 @@
 #include "superdev.h"
 
 /* A key as text: base64 with padding, and the final zero. */
-#define SDV_KEY_TEXT_SIZE	45
-#define SDV_HASH_SIZE		32
+#define SDV_KEY_TEXT_SIZE 45
+#define SDV_HASH_SIZE     32
 
 struct sdv_key;
 struct sdv_tls;
@@ -32,8 +32,8 @@ struct sdv_tls;
  * Return: 0, -EPERM others may read the file, -EBADMSG it is no Ed25519 key,
  * -errno of the file.
  */
-int sdv_key_load(const char *path, struct sdv_key **ret_key, bool *ret_is_new,
-		 char *error, size_t error_size);
+int sdv_key_load(const char *path, struct sdv_key **ret_key, bool *ret_is_new, char *error,
+		 size_t error_size);
 void sdv_key_free(struct sdv_key *key);
 const uint8_t *sdv_key_public(const struct sdv_key *key);
 
@@ -65,8 +65,8 @@ void sdv_tls_close(struct sdv_tls *tls);
  * sdv_tls_error() says why.
  */
 int sdv_tls_handshake(struct sdv_tls *tls);
-int sdv_tls_send(struct sdv_tls *tls, const void *data, size_t len);	/* all or nothing, one record */
-int sdv_tls_recv(struct sdv_tls *tls, void *data, size_t size);		/* 0: end of stream */
+int sdv_tls_send(struct sdv_tls *tls, const void *data, size_t len); /* all or nothing, one record */
+int sdv_tls_recv(struct sdv_tls *tls, void *data, size_t size);      /* 0: end of stream */
 bool sdv_tls_wants_write(const struct sdv_tls *tls);
 const char *sdv_tls_error(const struct sdv_tls *tls);
 

@@ -58,7 +58,7 @@ in_clear() {
 }
 
 verify() {
-	fio --name="$1" --filename="$disk" --direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 --verify_state_save=0 \
+	fio --name="$1" --filename="$disk" --direct=1 --ioengine=io_uring --verify=crc32c --verify_fatal=1 --verify_state_save=0 \
 		--minimal "${@:2}" >/dev/null || um_fail "fio: $1"
 }
 

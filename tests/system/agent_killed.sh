@@ -6,35 +6,24 @@ start_clean
 introduce
 path=$(lend_disk disk0)
 
-start_load() {
-	home sh -c "rm -f /tmp/fio.status; (fio --name=load --filename=$path --direct=1 --ioengine=libaio --rw=randwrite \
-		--bs=4k --iodepth=16 --size=16m --verify=crc32c --verify_fatal=1 --time_based --runtime=${1:-15} --minimal >/tmp/fio.out 2>&1; \
-		echo \$? >/tmp/fio.status) </dev/null >/dev/null 2>&1 &"
-	eventually 10 "fio runs" home pgrep -x fio
-}
-finish_load() {
-	eventually 120 "fio ends" home test -e /tmp/fio.status
-	[ "$(home cat /tmp/fio.status)" = 0 ] || { home cat /tmp/fio.out; fail "fio under: $1"; }
-}
 restart_agent() {
-	on "$1" sh -c 'kill -9 $(pidof superdevd)'
-	eventually 10 "the agent of $1 is dead" on "$1" sh -c '! pidof superdevd'
-	on "$1" lab-superdevd
+	on "$1" lab-superdevd kill
+	on "$1" lab-superdevd start
 	eventually 20 "the agent of $1 answers" is "$1" "peer list" 'x[0]["state"]' online
 }
 
 for machine in home lender; do
 	step "the agent of $machine is killed under load, twice"
-	start_load
+	start_load "$path"
 	restart_agent "$machine"
-	sleep 2
+	sleep 1
 	restart_agent "$machine"
 	finish_load "a killed agent of $machine"
 	eventually 20 "the lease is active" lease_is home disk0 active
 done
 
 step "the worker is killed under load"
-start_load
+start_load "$path"
 lender sh -c 'kill -9 $(pidof superdev-worker)'
 finish_load "a killed worker"
 eventually 20 "the lease is active" lease_is home disk0 active

@@ -94,6 +94,28 @@ lend_disk() {
 	home superdev lease add "lender/$1"
 }
 
+# start_load PATH [FIO OPTION…]: fio at home writes, reads back and verifies, over and over, until finish_load.
+start_load() {
+	local path=$1
+	shift
+	home sh -c 'rm -f /tmp/fio.status; (fio --name=load --filename="$@" --direct=1 --ioengine=libaio --iodepth=16 --verify=crc32c \
+		--verify_fatal=1 --time_based --runtime=600 --minimal >/tmp/fio.out 2>&1; echo $? >/tmp/fio.status) </dev/null >/dev/null 2>&1 &' \
+		load "$path" --rw=randwrite --bs=4k --size=512k "$@"
+	eventually 10 "fio runs" home pgrep -x fio
+}
+# finish_load "what happened to it": it has lived through that, and found every byte right.
+finish_load() {
+	local status
+	# Time to read back what was written meanwhile.
+	sleep 3
+	home pkill -INT -x fio || { home cat /tmp/fio.out; fail "fio ended before this did: $1"; }
+	eventually 60 "fio ends" home test -e /tmp/fio.status
+	# 128 is fio's word for having been interrupted without an error.
+	status=$(home cat /tmp/fio.status)
+	[ "$status" = 128 ] || { home cat /tmp/fio.out; fail "fio under: $1 (status $status)"; }
+	[ "$(home cut -d';' -f6 /tmp/fio.out | tail -n 1)" -gt 0 ] || fail "fio verified nothing under: $1"
+}
+
 # No kernel report on either machine since it booted.
 no_kernel_report() {
 	local machine

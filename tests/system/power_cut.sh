@@ -7,10 +7,7 @@ introduce
 path=$(lend_disk disk0)
 epoch=$(get home "lease list" 'x[0]["epoch"]')
 
-home sh -c "rm -f /tmp/fio.status; (fio --name=load --filename=$path --direct=1 --ioengine=libaio --rw=randwrite \
-	--bs=4k --iodepth=16 --size=32m --verify=crc32c --verify_fatal=1 --minimal >/tmp/fio.out 2>&1; \
-	echo \$? >/tmp/fio.status) </dev/null >/dev/null 2>&1 &"
-eventually 10 "fio runs" home pgrep -x fio
+start_load "$path"
 sleep 1
 step "power is cut"
 scripts/lab kill lender
@@ -20,8 +17,7 @@ step "power is back"
 scripts/lab start lender
 eventually 60 "the lease is active again" lease_is home disk0 active
 [ "$(get home "lease list" 'x[0]["epoch"]')" -gt "$epoch" ] || fail "the epoch did not rise"
-eventually 120 "fio ends" home test -e /tmp/fio.status
-[ "$(home cat /tmp/fio.status)" = 0 ] || { home cat /tmp/fio.out; fail "fio over a power cut"; }
+finish_load "a power cut of the lender"
 home superdev lease del lender/disk0
 
 step "the home loses power: the lease waits for it, then is its own again"

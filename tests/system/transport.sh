@@ -5,7 +5,6 @@
 start_clean
 introduce
 path=$(lend_disk disk0)
-lanes() { home superdev -j | python3 -c 'import sys,json; x=json.load(sys.stdin); print(x)'; }
 home sh -c "yes 'attack at dawn' | dd of=$path bs=64k count=16 iflag=fullblock oflag=direct status=none"
 
 # seen: whether the text crosses the wire in clear while it is read.
@@ -34,14 +33,12 @@ home superdev peer set lender transport clear
 sleep 2
 [ "$(seen)" = hidden ] || fail "one side's wish sufficed"
 step "both sides say clear, under load"
-home sh -c "rm -f /tmp/fio.status; (fio --name=load --filename=$path --offset=64m --direct=1 --ioengine=libaio --rw=randrw --bs=16k \
-	--iodepth=8 --size=16m --verify=crc32c --verify_fatal=1 --time_based --runtime=8 --minimal >/tmp/fio.out 2>&1; echo \$? >/tmp/fio.status) </dev/null >/dev/null 2>&1 &"
+start_load "$path" --offset=64m --rw=randrw --bs=16k
 lender superdev peer set home transport clear
 is_clear() { [ "$(seen)" = clear ]; }
 eventually 30 "lanes are clear" is_clear
 home superdev | grep -i clear || fail "superdev does not show that lanes are in clear"
-eventually 60 "fio ends" home test -e /tmp/fio.status
-[ "$(home cat /tmp/fio.status)" = 0 ] || { home cat /tmp/fio.out; fail "fio over a change of transport"; }
+finish_load "a change of transport"
 step "and back"
 lender superdev peer set home transport tls
 is_hidden() { [ "$(seen)" = hidden ]; }

@@ -108,16 +108,22 @@ um_net()
 
 	local netem=(limit 100000)
 	for word in delay loss rate; do
-		value=$(cat "$rules.$word" 2>/dev/null)
-		[[ ! $value || ($word == loss && $(cat "$rules.down" 2>/dev/null)) ]] && continue
+		value=$(um_rule "$rules.$word")
+		[[ $value && ($word != loss || ! $(um_rule "$rules.down")) ]] || continue
 		case $word in
 		delay) netem+=(delay "${value}ms") ;;
 		loss) netem+=(loss "$value%") ;;
 		rate) netem+=(rate "$value") ;;
 		esac
 	done
-	[[ ! $(cat "$rules.down" 2>/dev/null) ]] || netem+=(loss 100%)
+	[[ ! $(um_rule "$rules.down") ]] || netem+=(loss 100%)
 	um_shape "$a" "$b" "${netem[@]}" && um_shape "$b" "$a" "${netem[@]}"
+}
+
+# um_rule FILE: its contents; nothing where there is none.
+um_rule()
+{
+	[[ ! -e $1 ]] || cat "$1"
 }
 
 # um_shape FROM TO NETEM…: a band of its own for what FROM sends to TO.
@@ -126,7 +132,8 @@ um_shape()
 	local from=$1 to=$2 number
 	number=$(<"$UM_STATE/$to.number")
 	shift 2
-	if ! um_exec "$from" tc qdisc show dev eth0 | grep -q '^qdisc prio 1:'; then
+	# Not a pipe to grep -q: with pipefail its early end would look like an answer.
+	if [[ $(um_exec "$from" tc qdisc show dev eth0) != *"qdisc prio 1:"* ]]; then
 		um_exec "$from" tc qdisc add dev eth0 root handle 1: prio bands 16 \
 			priomap 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15 15 || return
 	fi
@@ -162,7 +169,7 @@ um_daemon()
 # It is bound to the kernel, or has ended.
 um_daemon_settled()
 {
-	um_exec "$1" superdev -j 2>/dev/null | grep -q '"running": *true' || ! um_daemon_runs "$1"
+	[[ $(um_exec "$1" superdev -j 2>/dev/null) =~ '"running":'\ *true ]] || ! um_daemon_runs "$1"
 }
 
 um_daemon_runs()
