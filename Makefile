@@ -85,7 +85,7 @@ san: $(PROGRAMS:%=$(O)/san/%)
 UNIT := $(patsubst %.c,$(O)/san/%,$(wildcard tests/unit/*_test.c))
 FUZZ := $(patsubst %.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 ATTACK := $(patsubst %.c,$(O)/obj/%,$(wildcard tests/attack/*_attack.c))
-linked = $(shell sed -n 's,^// LINK: ,,p' $(1))
+linked = $(shell sed -nE 's,^(//| [*]) LINK: ,,p' $(1))
 
 define test
 $(O)/$(2)/$(1:.c=): $(O)/$(2)/$(1:.c=.o) $(patsubst %.c,$(O)/$(2)/%.o,$(call linked,$(1))) $(O)/$(2)/libsuperdev.a
