@@ -129,7 +129,9 @@ void conn_fail(struct conn *conn, int error, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	conn_hold(conn);
-	conn_close(conn);
+	conn_shut(conn);
+	if (conn->fd >= 0)
+		shutdown(conn->fd, SHUT_RDWR);
 	if (conn->ops->closed)
 		conn->ops->closed(conn, error, why);
 	conn_release(conn);
@@ -147,14 +149,16 @@ int conn_take_fd(struct conn *conn)
 
 struct conn *conn_by_id(struct daemon *d, uint64_t id)
 {
-	list_for_each(conn, &d->conns, struct conn,
-		      node) if (conn->id == id && conn->state != CONN_CLOSED) return conn;
+	list_for_each(conn, &d->conns, struct conn, node)
+		if (conn->id == id && conn->state != CONN_CLOSED)
+			return conn;
 	return NULL;
 }
 
 void conns_close(struct daemon *d)
 {
-	list_for_each_safe(conn, &d->conns, struct conn, node) conn_close(conn);
+	list_for_each_safe(conn, &d->conns, struct conn, node)
+		conn_close(conn);
 }
 
 static void conn_late(struct timer *timer)

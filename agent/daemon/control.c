@@ -95,7 +95,9 @@ void control_call(struct conn *conn, unsigned int op, const struct sdv_attr_writ
 void control_forget(struct daemon *d, const void *arg)
 {
 	list_for_each(conn, &d->conns, struct conn, node)
-		list_for_each(call, &conn->calls, struct call, node) if (call->arg == arg) call->fn = NULL;
+		list_for_each(call, &conn->calls, struct call, node)
+			if (call->arg == arg)
+				call->fn = NULL;
 }
 
 void control_tell(struct conn *conn, unsigned int op, const struct sdv_attr_writer *w)
@@ -111,6 +113,7 @@ void control_tell(struct conn *conn, unsigned int op, const struct sdv_attr_writ
 static void calls_end(struct conn *conn)
 {
 	while (!list_is_empty(&conn->calls))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): each is taken off the list before it is freed */
 		call_end(list_entry(conn->calls.next, struct call, node), -ECONNRESET, no_attrs);
 }
 
@@ -185,7 +188,9 @@ static void ping_due(struct timer *timer)
 
 void control_probe(struct conn *conn)
 {
-	list_for_each(call, &conn->calls, struct call, node) if (call->is_probe) return;
+	list_for_each(call, &conn->calls, struct call, node)
+		if (call->is_probe)
+			return;
 	ping(conn, PROBE_MS, true);
 }
 
@@ -196,8 +201,7 @@ static void take_reply(struct conn *conn, const struct sdv_head *head, const voi
 	struct sdv_attr attrs[SUPERDEV_A_LEASE_MAX + 1];
 	int error = sdv_errno_of_status(head->status);
 
-	list_for_each(call, &conn->calls, struct call, node)
-	{
+	list_for_each(call, &conn->calls, struct call, node) {
 		if (call->tag != head->tag || call->op != head->op)
 			continue;
 		if (call->op == SUPERDEV_CTL_PING) {

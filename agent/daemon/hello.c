@@ -17,8 +17,10 @@ static int write_frame(const struct hello *hello, const struct sdv_head *request
 	int len;
 
 	sdv_attr_begin(&w, data + sizeof(frame), size - sizeof(frame));
-	sdv_put_string(&w, SUPERDEV_A_AGENT_NAME, hello->name);
-	sdv_put_string(&w, SUPERDEV_A_AGENT_VERSION, hello->version);
+	if (hello->name[0])
+		sdv_put_string(&w, SUPERDEV_A_AGENT_NAME, hello->name);
+	if (hello->version[0])
+		sdv_put_string(&w, SUPERDEV_A_AGENT_VERSION, hello->version);
 	sdv_put_u64(&w, SUPERDEV_A_AGENT_FEATURES, hello->features);
 	sdv_put_u16(&w, SUPERDEV_A_AGENT_PORT, hello->port);
 	sdv_put_u8(&w, SUPERDEV_A_AGENT_PURPOSE, hello->purpose);

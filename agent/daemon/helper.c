@@ -216,5 +216,6 @@ void helper_cancel(struct helper *helper)
 
 void helpers_close(struct daemon *d)
 {
-	list_for_each_safe(helper, &d->helpers, struct helper, node) helper_cancel(helper);
+	list_for_each_safe(helper, &d->helpers, struct helper, node)
+		helper_cancel(helper);
 }

@@ -49,7 +49,7 @@ static void slot_failed(struct lane_slot *slot, int error, const char *why)
 {
 	struct peer *peer = slot_peer(slot);
 
-	if (strcmp(slot->error, why)) {
+	if (strcmp(slot->error, why) != 0) {
 		sdv_log(SDV_LOG_WARNING, "lease %s/%s: lane %u: %s", slot->held->info.peer,
 			slot->held->info.offer, slot->index, why);
 		snprintf(slot->error, sizeof(slot->error), "%s", why);
@@ -229,8 +229,7 @@ void lanes_sync(struct daemon *d)
 		timer_start(&d->lane_watch->sync, BACKOFF_MAX_MS);
 		return;
 	}
-	list_for_each(held, &d->helds, struct held, node)
-	{
+	list_for_each(held, &d->helds, struct held, node) {
 		bool is_up[SUPERDEV_MAX_LANES] = { false };
 
 		for (unsigned int i = 0; i < dump->count; i++)

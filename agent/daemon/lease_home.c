@@ -24,7 +24,9 @@
 
 struct held *held_by_id(struct daemon *d, uint32_t id)
 {
-	list_for_each(held, &d->helds, struct held, node) if (held->info.id == id) return held;
+	list_for_each(held, &d->helds, struct held, node)
+		if (held->info.id == id)
+			return held;
 	return NULL;
 }
 
@@ -376,23 +378,24 @@ void held_is_stale(struct held *held)
 
 void home_peer_online(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node) if (!strcmp(held->info.peer, peer->info.name))
-		held_go_on(held);
+	list_for_each(held, &peer->d->helds, struct held, node)
+		if (!strcmp(held->info.peer, peer->info.name))
+			held_go_on(held);
 }
 
 /* Lanes live on their own; only new ones cannot be agreed on. */
 void home_peer_offline(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node) if (!strcmp(held->info.peer, peer->info.name))
-		lanes_stop(held);
+	list_for_each(held, &peer->d->helds, struct held, node)
+		if (!strcmp(held->info.peer, peer->info.name))
+			lanes_stop(held);
 }
 
 /* The kernel ends the leases, and tells of each. */
 void home_peer_deleted(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held, node)
-	{
-		if (strcmp(held->info.peer, peer->info.name))
+	list_for_each(held, &peer->d->helds, struct held, node) {
+		if (strcmp(held->info.peer, peer->info.name) != 0)
 			continue;
 		tell_return(held);
 		lanes_stop(held);
@@ -401,9 +404,9 @@ void home_peer_deleted(struct peer *peer)
 
 void home_transport_changed(struct peer *peer)
 {
-	list_for_each(held, &peer->d->helds, struct held,
-		      node) if (!strcmp(held->info.peer, peer->info.name) && held->phase == HELD_UP)
-		lanes_renew(held);
+	list_for_each(held, &peer->d->helds, struct held, node)
+		if (!strcmp(held->info.peer, peer->info.name) && held->phase == HELD_UP)
+			lanes_renew(held);
 }
 
 static struct held *held_of_request(struct peer *peer, const struct control_request *request,
@@ -411,9 +414,9 @@ static struct held *held_of_request(struct peer *peer, const struct control_requ
 {
 	uint64_t number = sdv_get_u64(&attrs[SUPERDEV_A_LEASE_NUMBER]);
 
-	list_for_each(held, &peer->d->helds, struct held,
-		      node) if (number && held->info.number == number &&
-				!strcmp(held->info.peer, peer->info.name)) return held;
+	list_for_each(held, &peer->d->helds, struct held, node)
+		if (number && held->info.number == number && !strcmp(held->info.peer, peer->info.name))
+			return held;
 	control_refuse(peer->d, request, SUPERDEV_ST_NOENT, "no lease of that number is held");
 	return NULL;
 }
@@ -543,12 +546,8 @@ void held_event(struct daemon *d, const struct sdv_lease_info *info)
 		held->phase = HELD_OVER;
 		lanes_stop(held);
 		break;
-	case SUPERDEV_LEASE_STATE_REQUESTED:
-		if (is_new)
-			held_go_on(held);
-		break;
 	default:
-		/* Known by an agent before this one. */
+		/* Wanted just now, or known by an agent before this one. */
 		if (is_new)
 			held_go_on(held);
 		break;
@@ -570,16 +569,19 @@ void held_deleted(struct daemon *d, uint32_t id)
 
 void helds_unsee(struct daemon *d)
 {
-	list_for_each(held, &d->helds, struct held, node) held->is_seen = false;
+	list_for_each(held, &d->helds, struct held, node)
+		held->is_seen = false;
 }
 
 void helds_sweep(struct daemon *d)
 {
-	list_for_each_safe(held, &d->helds, struct held, node) if (!held->is_seen)
-		held_deleted(d, held->info.id);
+	list_for_each_safe(held, &d->helds, struct held, node)
+		if (!held->is_seen)
+			held_deleted(d, held->info.id);
 }
 
 void helds_close(struct daemon *d)
 {
-	list_for_each_safe(held, &d->helds, struct held, node) held_free(held);
+	list_for_each_safe(held, &d->helds, struct held, node)
+		held_free(held);
 }

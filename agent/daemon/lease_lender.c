@@ -71,8 +71,9 @@ struct parked {
 
 static struct lent *lent_find(struct daemon *d, const char *peer, uint64_t number)
 {
-	list_for_each(lent, &d->lents, struct lent,
-		      node) if (lent->number == number && (!peer || !strcmp(lent->peer, peer))) return lent;
+	list_for_each(lent, &d->lents, struct lent, node)
+		if (lent->number == number && (!peer || !strcmp(lent->peer, peer)))
+			return lent;
 	return NULL;
 }
 
@@ -336,9 +337,9 @@ static void lend_new(struct peer *peer, struct offer *offer, const struct want *
 		return;
 	}
 	/* It does not hold what it asks for anew: it forgot, or gave up while we were away. */
-	list_for_each_safe(old, &d->lents, struct lent,
-			   node) if (!strcmp(old->offer, want->offer) && !strcmp(old->peer, peer->info.name))
-		lent_end(old, "its home asks anew", NULL);
+	list_for_each_safe(old, &d->lents, struct lent, node)
+		if (!strcmp(old->offer, want->offer) && !strcmp(old->peer, peer->info.name))
+			lent_end(old, "its home asks anew", NULL);
 	lent = lent_new(d, peer->info.name, peer->info.key, want->offer);
 	if (!lent) {
 		control_refuse(d, &want->request, SUPERDEV_ST_NOMEM, "the lender is out of memory");
@@ -482,9 +483,9 @@ void lender_return(struct peer *peer, const struct control_request *request, con
 
 void lender_heard_all(struct peer *peer, struct conn *conn)
 {
-	list_for_each_safe(lent, &peer->d->lents, struct lent,
-			   node) if (!strcmp(lent->peer, peer->info.name) && lent->heard_on != conn->id)
-		lent_end(lent, "its home does not hold it any more", NULL);
+	list_for_each_safe(lent, &peer->d->lents, struct lent, node)
+		if (!strcmp(lent->peer, peer->info.name) && lent->heard_on != conn->id)
+			lent_end(lent, "its home does not hold it any more", NULL);
 }
 
 /* Lanes ------------------------------------------------------------------ */
@@ -630,15 +631,13 @@ void lender_offer_settled(struct offer *offer)
 {
 	struct list mine = LIST_INIT(mine);
 
-	list_for_each_safe(parked, &offer->d->parked, struct parked, node)
-	{
-		if (strcmp(parked->want.offer, offer->info.name))
+	list_for_each_safe(parked, &offer->d->parked, struct parked, node) {
+		if (strcmp(parked->want.offer, offer->info.name) != 0)
 			continue;
 		list_del(&parked->node);
 		list_add_tail(&mine, &parked->node);
 	}
-	list_for_each_safe(parked, &mine, struct parked, node)
-	{
+	list_for_each_safe(parked, &mine, struct parked, node) {
 		struct peer *peer = peer_by_name(offer->d, parked->peer);
 
 		list_del(&parked->node);
@@ -650,13 +649,12 @@ void lender_offer_settled(struct offer *offer)
 
 void lender_offer_removed(struct offer *offer)
 {
-	list_for_each_safe(lent, &offer->d->lents, struct lent,
-			   node) if (!strcmp(lent->offer, offer->info.name))
-		lent_end(lent, "its offer is withdrawn", "the lender withdrew the offer");
+	list_for_each_safe(lent, &offer->d->lents, struct lent, node)
+		if (!strcmp(lent->offer, offer->info.name))
+			lent_end(lent, "its offer is withdrawn", "the lender withdrew the offer");
 	state_drop(offer->d, offer->info.name, NULL);
-	list_for_each_safe(parked, &offer->d->parked, struct parked, node)
-	{
-		if (strcmp(parked->want.offer, offer->info.name))
+	list_for_each_safe(parked, &offer->d->parked, struct parked, node) {
+		if (strcmp(parked->want.offer, offer->info.name) != 0)
 			continue;
 		list_del(&parked->node);
 		control_refuse(offer->d, &parked->want.request, SUPERDEV_ST_NOENT, "no such offer: '%s'",
@@ -667,8 +665,10 @@ void lender_offer_removed(struct offer *offer)
 
 void lender_peer_deleted(struct peer *peer)
 {
-	list_for_each_safe(lent, &peer->d->lents, struct lent, node) if (!strcmp(lent->peer, peer->info.name))
-		lent_end(lent, "the peer is deleted", "the lender does not trust this machine any more");
+	list_for_each_safe(lent, &peer->d->lents, struct lent, node)
+		if (!strcmp(lent->peer, peer->info.name))
+			lent_end(lent, "the peer is deleted",
+				 "the lender does not trust this machine any more");
 	if (SDV_HAS(&peer->info, SUPERDEV_A_PEER_KEY))
 		state_drop(peer->d, NULL, peer->info.key);
 }
@@ -689,7 +689,9 @@ void lent_event(struct daemon *d, const struct sdv_lease_info *info)
 	struct lent *found = NULL;
 	struct peer *peer;
 
-	list_for_each(lent, &d->lents, struct lent, node) if (lent->id == info->id) found = lent;
+	list_for_each(lent, &d->lents, struct lent, node)
+		if (lent->id == info->id)
+			found = lent;
 	if (found) {
 		found->is_seen = true;
 		if (info->state == SUPERDEV_LEASE_STATE_REVOKED)
@@ -723,31 +725,33 @@ void lent_event(struct daemon *d, const struct sdv_lease_info *info)
 
 void lent_deleted(struct daemon *d, uint32_t id)
 {
-	list_for_each_safe(lent, &d->lents, struct lent, node)
-	{
+	list_for_each_safe(lent, &d->lents, struct lent, node) {
 		if (!id || lent->id != id)
 			continue;
 		lent->id = 0;
 		lent_end(lent, "forgotten by the registry", "the lender took it back");
+		return;
 	}
 }
 
 void lents_unsee(struct daemon *d)
 {
-	list_for_each(lent, &d->lents, struct lent, node) lent->is_seen = false;
+	list_for_each(lent, &d->lents, struct lent, node)
+		lent->is_seen = false;
 }
 
 void lents_sweep(struct daemon *d)
 {
-	list_for_each_safe(lent, &d->lents, struct lent, node) if (lent->id && !lent->is_seen)
-		lent_deleted(d, lent->id);
+	list_for_each_safe(lent, &d->lents, struct lent, node)
+		if (lent->id && !lent->is_seen)
+			lent_end(lent, "forgotten by the registry", "the lender took it back");
 }
 
 void lents_close(struct daemon *d)
 {
-	list_for_each_safe(lent, &d->lents, struct lent, node) lent_free(lent);
-	list_for_each_safe(parked, &d->parked, struct parked, node)
-	{
+	list_for_each_safe(lent, &d->lents, struct lent, node)
+		lent_free(lent);
+	list_for_each_safe(parked, &d->parked, struct parked, node) {
 		list_del(&parked->node);
 		free(parked);
 	}

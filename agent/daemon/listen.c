@@ -69,18 +69,18 @@ static void log_stranger(struct listener *listener, const struct conn *conn, con
 }
 
 /* Sources are counted by IPv4 address or by IPv6 /64, of which one machine has all. */
-static bool is_same_source(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+static void source_of(const struct sockaddr_storage *addr, uint8_t ret_source[16])
 {
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-	if (IN6_IS_ADDR_V4MAPPED(&a6->sin6_addr) || IN6_IS_ADDR_V4MAPPED(&b6->sin6_addr))
-		return !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
-	return !memcmp(&a6->sin6_addr, &b6->sin6_addr, 8);
+	memset(ret_source, 0, 16);
+	if (addr->ss_family == AF_INET) {
+		memcpy(ret_source, &((const struct sockaddr_in *)addr)->sin_addr, 4);
+		return;
+	}
+	memcpy(ret_source, &((const struct sockaddr_in6 *)addr)->sin6_addr, 16);
+	if (memcmp(ret_source, mapped, sizeof(mapped)) != 0)
+		memset(ret_source + 8, 0, 8);
 }
 
 /* Makes room for one more of @addr. */
@@ -89,13 +89,15 @@ static void limit_strangers(struct listener *listener, const struct sockaddr_sto
 	const struct daemon_conf *conf = &listener->d->conf;
 	struct conn *victim = NULL, *victim_of_source = NULL;
 	unsigned int total = 0, of_source = 0;
+	uint8_t source[16], other[16];
 
-	list_for_each(conn, &listener->strangers, struct conn, strangers)
-	{
+	source_of(addr, source);
+	list_for_each(conn, &listener->strangers, struct conn, strangers) {
 		total++;
 		if (!victim || (victim->has_spoken && !conn->has_spoken))
 			victim = conn;
-		if (!is_same_source(&conn->addr, addr))
+		source_of(&conn->addr, other);
+		if (memcmp(source, other, sizeof(source)) != 0)
 			continue;
 		of_source++;
 		if (!victim_of_source || (victim_of_source->has_spoken && !conn->has_spoken))
@@ -129,6 +131,7 @@ static uint32_t stranger_hello(struct conn *conn, char *error, size_t error_size
 		conn->ops = &control_ops;
 		return SUPERDEV_ST_OK;
 	case SUPERDEV_PURPOSE_LANE: return lender_lane_hello(conn, peer, error, error_size);
+	default: break;
 	}
 	snprintf(error, error_size, "no connections for purpose %u here", conn->theirs.purpose);
 	return SUPERDEV_ST_NOTSUPP;

@@ -26,8 +26,9 @@ struct remote_offer {
 
 struct offer *offer_by_name(struct daemon *d, const char *name)
 {
-	list_for_each(offer, &d->offers, struct offer,
-		      node) if (!strcmp(offer->info.name, name)) return offer;
+	list_for_each(offer, &d->offers, struct offer, node)
+		if (!strcmp(offer->info.name, name))
+			return offer;
 	return NULL;
 }
 
@@ -78,12 +79,16 @@ static void announce(const struct offer *offer, struct conn *conn)
 
 static void announce_to_all(const struct offer *offer)
 {
-	list_for_each(peer, &offer->d->peers, struct peer, node) if (peer->in) announce(offer, peer->in);
+	list_for_each(peer, &offer->d->peers, struct peer, node)
+		if (peer->in)
+			announce(offer, peer->in);
 }
 
 void offers_announce_all(struct conn *conn)
 {
-	list_for_each(offer, &conn->d->offers, struct offer, node) if (offer->is_ready) announce(offer, conn);
+	list_for_each(offer, &conn->d->offers, struct offer, node)
+		if (offer->is_ready)
+			announce(offer, conn);
 }
 
 static void set_ready(struct offer *offer, bool is_ready)
@@ -173,7 +178,7 @@ void offer_look(struct offer *offer)
 		offer_found(offer, &none);
 		return;
 	}
-	if (strcmp(offer->info.class_name, "blk")) {
+	if (strcmp(offer->info.class_name, "blk") != 0) {
 		snprintf(why, sizeof(why), "superdevd %s cannot lend class '%s'", SDV_VERSION,
 			 offer->info.class_name);
 		offer_failed(offer, why);
@@ -206,8 +211,9 @@ void offer_resized(struct offer *offer, uint64_t size)
 
 static struct remote_offer *remote_find(struct peer *peer, const char *name)
 {
-	list_for_each(remote, &peer->offers, struct remote_offer,
-		      node) if (!strcmp(remote->name, name)) return remote;
+	list_for_each(remote, &peer->offers, struct remote_offer, node)
+		if (!strcmp(remote->name, name))
+			return remote;
 	return NULL;
 }
 
@@ -216,7 +222,8 @@ static struct remote_offer *remote_add(struct peer *peer, const char *name)
 	struct remote_offer *remote;
 	unsigned int count = 0;
 
-	list_for_each(other, &peer->offers, struct remote_offer, node) count++;
+	list_for_each(other, &peer->offers, struct remote_offer, node)
+		count++;
 	if (count >= REMOTE_MAX)
 		return NULL;
 	remote = calloc(1, sizeof(*remote));
@@ -321,23 +328,27 @@ void offer_withdrawn(struct peer *peer, const struct control_request *request, c
 
 void offers_heard_all(struct peer *peer)
 {
-	list_for_each_safe(remote, &peer->offers, struct remote_offer, node) if (!remote->is_fresh)
-		remote_forget(peer, remote);
+	list_for_each_safe(remote, &peer->offers, struct remote_offer, node)
+		if (!remote->is_fresh)
+			remote_forget(peer, remote);
 }
 
 void offers_unhear(struct peer *peer)
 {
-	list_for_each(remote, &peer->offers, struct remote_offer, node) remote->is_fresh = false;
+	list_for_each(remote, &peer->offers, struct remote_offer, node)
+		remote->is_fresh = false;
 }
 
 void offers_forget(struct peer *peer)
 {
-	list_for_each_safe(remote, &peer->offers, struct remote_offer, node) remote_forget(peer, remote);
+	list_for_each_safe(remote, &peer->offers, struct remote_offer, node)
+		remote_forget(peer, remote);
 }
 
 void offers_unlink(struct peer *peer)
 {
-	list_for_each_safe(remote, &peer->offers, struct remote_offer, node) remote_free(remote);
+	list_for_each_safe(remote, &peer->offers, struct remote_offer, node)
+		remote_free(remote);
 }
 
 /* From the kernel's registry --------------------------------------------- */
@@ -420,16 +431,19 @@ void offer_deleted(struct daemon *d, const char *peer_name, const char *name)
 
 void offers_unsee(struct daemon *d)
 {
-	list_for_each(offer, &d->offers, struct offer, node) offer->is_seen = false;
+	list_for_each(offer, &d->offers, struct offer, node)
+		offer->is_seen = false;
 }
 
 void offers_sweep(struct daemon *d)
 {
-	list_for_each_safe(offer, &d->offers, struct offer, node) if (!offer->is_seen)
-		offer_deleted(d, "", offer->info.name);
+	list_for_each_safe(offer, &d->offers, struct offer, node)
+		if (!offer->is_seen)
+			offer_deleted(d, "", offer->info.name);
 }
 
 void offers_close(struct daemon *d)
 {
-	list_for_each_safe(offer, &d->offers, struct offer, node) offer_free(offer);
+	list_for_each_safe(offer, &d->offers, struct offer, node)
+		offer_free(offer);
 }

@@ -92,7 +92,8 @@ void pairing_close(struct daemon *d)
 {
 	if (!d->pairing)
 		return;
-	list_for_each_safe(pair, &d->pairing->pairs, struct pair, node) pair_free(pair);
+	list_for_each_safe(pair, &d->pairing->pairs, struct pair, node)
+		pair_free(pair);
 	free(d->pairing);
 	d->pairing = NULL;
 }
@@ -142,14 +143,13 @@ static void pair_end(struct pair *pair, const char *why)
 {
 	struct peer *peer = pair->name[0] ? peer_by_name(pair->d, pair->name) : NULL;
 
-	if (peer && peer_is_trusted(peer))
+	/* Without a name, or with trust, there is nothing that a person waits for. */
+	if (!pair->name[0] || (peer && peer_is_trusted(peer)))
 		pair_free(pair);
 	else if (pair->is_initiator)
 		pair_failed(pair, why);
-	else if (pair->name[0])
-		pair_drop(pair, why);
 	else
-		pair_free(pair);
+		pair_drop(pair, why);
 }
 
 static void pair_expired(struct timer *timer)
@@ -179,7 +179,7 @@ static int make_code(const struct pair *pair, char ret_code[16])
 {
 	const uint8_t *keys[2] = { pair->d->public_key, pair->key };
 	const uint8_t *nonces[2] = { pair->our_nonce, pair->their_nonce };
-	uint8_t text[sizeof(CONTEXT) - 1 + 4 * SUPERDEV_KEY_LEN], hash[SDV_HASH_SIZE], *at = text;
+	uint8_t text[sizeof(CONTEXT) - 1 + 4 * (size_t)SUPERDEV_KEY_LEN], hash[SDV_HASH_SIZE], *at = text;
 	unsigned int first = pair->is_initiator ? 0 : 1, code;
 	uint64_t number = 0;
 
@@ -276,7 +276,7 @@ static void take_nonce(struct pair *pair, unsigned int op, const uint8_t *nonce)
 		pair_ask(pair);
 	} else if (op == SUPERDEV_CTL_PAIR_REVEAL && !pair->is_initiator && pair->phase == PAIR_REVEAL) {
 		if (sdv_hash(nonce, SUPERDEV_KEY_LEN, hash) < 0 ||
-		    memcmp(hash, pair->commitment, sizeof(hash))) {
+		    memcmp(hash, pair->commitment, sizeof(hash)) != 0) {
 			conn_fail(pair->conn, -EPROTO, "revealed another nonce than it committed to");
 			return;
 		}
@@ -393,9 +393,8 @@ void pair_wanted(struct peer *peer)
 
 	if (peer->pair || peer_is_trusted(peer))
 		return;
-	list_for_each(other, &peer->d->pairing->pairs, struct pair, node)
-	{
-		if (strcmp(other->name, peer->info.name))
+	list_for_each(other, &peer->d->pairing->pairs, struct pair, node) {
+		if (strcmp(other->name, peer->info.name) != 0)
 			continue;
 		/* It came from outside, and the kernel has just told us of it. */
 		peer->pair = other;
@@ -443,8 +442,7 @@ uint32_t pair_accept(struct conn *conn, struct peer *peer, char *error, size_t e
 	char host[64];
 
 	sockaddr_host(&conn->addr, host, sizeof(host));
-	list_for_each(other, &pairing->pairs, struct pair, node)
-	{
+	list_for_each(other, &pairing->pairs, struct pair, node) {
 		if (other->is_initiator)
 			continue;
 		count++;

@@ -24,15 +24,18 @@
 
 struct peer *peer_by_name(struct daemon *d, const char *name)
 {
-	list_for_each(peer, &d->peers, struct peer, node) if (!strcmp(peer->info.name, name)) return peer;
+	list_for_each(peer, &d->peers, struct peer, node)
+		if (!strcmp(peer->info.name, name))
+			return peer;
 	return NULL;
 }
 
 struct peer *peer_by_key(struct daemon *d, const uint8_t key[SUPERDEV_KEY_LEN])
 {
-	list_for_each(peer, &d->peers, struct peer,
-		      node) if (SDV_HAS(&peer->info, SUPERDEV_A_PEER_KEY) &&
-				!memcmp(peer->info.key, key, SUPERDEV_KEY_LEN)) return peer;
+	list_for_each(peer, &d->peers, struct peer, node)
+		if (SDV_HAS(&peer->info, SUPERDEV_A_PEER_KEY) &&
+		    !memcmp(peer->info.key, key, SUPERDEV_KEY_LEN))
+			return peer;
 	return NULL;
 }
 
@@ -128,7 +131,7 @@ static void dial_failed(struct peer *peer, int error, const char *why)
 	bool is_refused =
 		error == -EPERM || error == -EKEYREJECTED || error == -ELOOP || error == -EOPNOTSUPP;
 
-	if (strcmp(peer->error, why))
+	if (strcmp(peer->error, why) != 0)
 		sdv_log(SDV_LOG_WARNING, "peer '%s': %s", peer->info.name, why);
 	if (peer->in)
 		set_state(peer, SUPERDEV_PEER_STATE_ONLINE, why);
@@ -388,15 +391,15 @@ void peer_event(struct daemon *d, const struct sdv_peer_info *info)
 	before = peer_transport(peer);
 	peer->info = *info;
 	if (old.trust != info->trust || old.transport != info->transport ||
-	    strcmp(old.address, info->address))
+	    strcmp(old.address, info->address) != 0)
 		state_changed(d);
-	if (memcmp(old.key, info->key, sizeof(old.key)) && peer_is_trusted(peer)) {
+	if (memcmp(old.key, info->key, sizeof(old.key)) != 0 && peer_is_trusted(peer)) {
 		hang_up(peer);
 		peer->error[0] = '\0';
 	}
 	if (!memcmp(old.key, info->key, sizeof(old.key)) && old.trust != info->trust && peer_is_trusted(peer))
 		pair_trusted(peer);
-	if (strcmp(old.address, info->address)) {
+	if (strcmp(old.address, info->address) != 0) {
 		struct conn *out = peer->out ? peer->out : peer->dialing;
 
 		peer->next_address = 0;
@@ -423,8 +426,9 @@ static void peer_free(struct peer *peer)
 	pair_forget(peer);
 	hang_up(peer);
 	/* One may have said HELLO and not be ours yet. */
-	list_for_each_safe(conn, &peer->d->conns, struct conn, node) if (conn->peer == peer)
-		control_close(conn);
+	list_for_each_safe(conn, &peer->d->conns, struct conn, node)
+		if (conn->peer == peer)
+			control_close(conn);
 	timer_stop(&peer->forget);
 	offers_unlink(peer);
 	list_del(&peer->node);
@@ -447,16 +451,19 @@ void peer_deleted(struct daemon *d, const char *name)
 
 void peers_unsee(struct daemon *d)
 {
-	list_for_each(peer, &d->peers, struct peer, node) peer->is_seen = false;
+	list_for_each(peer, &d->peers, struct peer, node)
+		peer->is_seen = false;
 }
 
 void peers_sweep(struct daemon *d)
 {
-	list_for_each_safe(peer, &d->peers, struct peer, node) if (!peer->is_seen)
-		peer_deleted(d, peer->info.name);
+	list_for_each_safe(peer, &d->peers, struct peer, node)
+		if (!peer->is_seen)
+			peer_deleted(d, peer->info.name);
 }
 
 void peers_close(struct daemon *d)
 {
-	list_for_each_safe(peer, &d->peers, struct peer, node) peer_free(peer);
+	list_for_each_safe(peer, &d->peers, struct peer, node)
+		peer_free(peer);
 }

@@ -55,6 +55,7 @@ static void take_event(void *arg, const struct sdv_event *event)
 			lent_deleted(d, event->lease.id);
 		break;
 	case SUPERDEV_CMD_LANE_DOWN_NTF: lane_down(d, &event->lane); break;
+	default: break;
 	}
 }
 

@@ -201,8 +201,7 @@ static int make_texts(struct state *state)
 	if (!out)
 		return -ENOMEM;
 	fputs("# offer, key of the peer, number, epoch, rights, whether it is lent now\n", out);
-	list_for_each(record, &state->records, struct record, node)
-	{
+	list_for_each(record, &state->records, struct record, node) {
 		sdv_key_to_text(record->key, key);
 		fprintf(out, "%s %s %" PRIu64 " %u %s %s\n", record->offer, key, record->number,
 			record->epoch, record->read_only ? "ro" : "rw",
@@ -224,6 +223,7 @@ static void serve(struct list *waiters, int error)
 {
 	while (!list_is_empty(waiters)) {
 		struct waiter *waiter = list_entry(waiters->next, struct waiter, node);
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): each is taken off the list before it is freed */
 		state_saved_fn fn = waiter->fn;
 		void *arg = waiter->arg;
 
@@ -309,8 +309,7 @@ void state_save(struct daemon *d, state_saved_fn fn, void *arg)
 
 static void forget_in(struct list *waiters, const void *arg)
 {
-	list_for_each_safe(waiter, waiters, struct waiter, node)
-	{
+	list_for_each_safe(waiter, waiters, struct waiter, node) {
 		if (waiter->arg != arg)
 			continue;
 		list_del(&waiter->node);
@@ -479,7 +478,7 @@ static int restore_line(struct daemon *d, char *line)
 
 	if (!count)
 		return 0;
-	if (count < 3 || strcmp(words[1], "add"))
+	if (count < 3 || strcmp(words[1], "add") != 0)
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		if (!strcmp(words[0], objects[i].object))
@@ -500,7 +499,7 @@ static int take_record(struct daemon *d, char *line)
 		return -EINVAL;
 	number = strtoull(words[2], NULL, 10);
 	r = state_lent(d, words[0], key, number, strtoul(words[3], NULL, 10), !strcmp(words[4], "ro"));
-	if (!r && strcmp(words[5], "lent"))
+	if (!r && strcmp(words[5], "lent") != 0)
 		state_returned(d, words[0], key);
 	return r;
 }
@@ -550,9 +549,9 @@ void state_restore(struct daemon *d)
 
 static struct record *record_find(struct state *state, const char *offer, const uint8_t *key)
 {
-	list_for_each(record, &state->records, struct record,
-		      node) if (!strcmp(record->offer, offer) &&
-				!memcmp(record->key, key, sizeof(record->key))) return record;
+	list_for_each(record, &state->records, struct record, node)
+		if (!strcmp(record->offer, offer) && !memcmp(record->key, key, sizeof(record->key)))
+			return record;
 	return NULL;
 }
 
@@ -560,8 +559,9 @@ uint32_t state_next_epoch(struct daemon *d, const char *offer)
 {
 	uint32_t epoch = 0;
 
-	list_for_each(record, &d->state->records, struct record,
-		      node) if (!strcmp(record->offer, offer) && record->epoch > epoch) epoch = record->epoch;
+	list_for_each(record, &d->state->records, struct record, node)
+		if (!strcmp(record->offer, offer) && record->epoch > epoch)
+			epoch = record->epoch;
 	return epoch + 1;
 }
 
@@ -598,19 +598,18 @@ bool state_was_lent(struct daemon *d, const char *offer, const uint8_t key[SUPER
 
 bool state_is_kept(struct daemon *d, const char *offer, const uint8_t key[SUPERDEV_KEY_LEN], bool read_only)
 {
-	list_for_each(record, &d->state->records, struct record,
-		      node) if (record->is_lent && !strcmp(record->offer, offer) &&
-				memcmp(record->key, key, sizeof(record->key)) &&
-				!(read_only && record->read_only)) return true;
+	list_for_each(record, &d->state->records, struct record, node)
+		if (record->is_lent && !strcmp(record->offer, offer) &&
+		    memcmp(record->key, key, sizeof(record->key)) != 0 && !(read_only && record->read_only))
+			return true;
 	return false;
 }
 
 void state_drop(struct daemon *d, const char *offer, const uint8_t *key)
 {
-	list_for_each_safe(record, &d->state->records, struct record, node)
-	{
-		if ((offer && strcmp(record->offer, offer)) ||
-		    (key && memcmp(record->key, key, sizeof(record->key))))
+	list_for_each_safe(record, &d->state->records, struct record, node) {
+		if ((offer && strcmp(record->offer, offer) != 0) ||
+		    (key && memcmp(record->key, key, sizeof(record->key)) != 0))
 			continue;
 		list_del(&record->node);
 		free(record);
@@ -655,13 +654,14 @@ void state_close(struct daemon *d)
 	if (state->saver)
 		helper_cancel(state->saver);
 	free_texts(state);
-	list_for_each_safe(record, &state->records, struct record, node)
-	{
+	list_for_each_safe(record, &state->records, struct record, node) {
 		list_del(&record->node);
 		free(record);
 	}
-	list_for_each_safe(waiter, &state->waiting, struct waiter, node) free(waiter);
-	list_for_each_safe(other, &state->served, struct waiter, node) free(other);
+	list_for_each_safe(waiter, &state->waiting, struct waiter, node)
+		free(waiter);
+	list_for_each_safe(other, &state->served, struct waiter, node)
+		free(other);
 	free(state);
 	d->state = NULL;
 }

@@ -134,14 +134,15 @@ static int worker_send(struct worker *worker, const struct sdv_worker_msg *conte
 	return sendmsg(worker->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static void worker_take(struct worker *worker, const struct sdv_worker_msg *message)
+/* False: it is freed. */
+static bool worker_take(struct worker *worker, const struct sdv_worker_msg *message)
 {
 	if (message->version != SDV_WORKER_CTL_VERSION || message->lease != worker->number ||
 	    message->config_len > sizeof(message->config)) {
 		sdv_log(SDV_LOG_ERR, "worker of lease %" PRIu64 ": sent nonsense; killed", worker->number);
 		worker_kill(worker);
 		worker_over(worker);
-		return;
+		return false;
 	}
 	switch (message->type) {
 	case SDV_WORKER_READY:
@@ -156,7 +157,9 @@ static void worker_take(struct worker *worker, const struct sdv_worker_msg *mess
 		if (worker->is_ready)
 			lender_worker_config(worker->lent, message);
 		break;
+	default: break;
 	}
+	return true;
 }
 
 /*
@@ -220,11 +223,8 @@ static void worker_readable(struct sdv_op *op, int result, bool more)
 		worker_over(worker);
 		return;
 	}
-	if (n == sizeof(message) && worker->lent) {
-		worker_take(worker, &message);
-		if (worker->is_over)
-			return;
-	}
+	if (n == sizeof(message) && worker->lent && !worker_take(worker, &message))
+		return;
 	r = sdv_op_poll(worker->d->loop, &worker->poll, worker->control, POLLIN, false);
 	if (r < 0)
 		worker_over(worker);
@@ -336,7 +336,7 @@ int worker_start(struct daemon *d, struct lent *lent, const char *class_name, ui
 	};
 	int pair[2], listening, r;
 	struct worker *worker;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
@@ -430,8 +430,7 @@ void worker_stop(struct worker *worker)
 
 void workers_leave(struct daemon *d)
 {
-	list_for_each_safe(worker, &d->workers, struct worker, node)
-	{
+	list_for_each_safe(worker, &d->workers, struct worker, node) {
 		bool is_stopping = !worker->lent;
 
 		/* One that was told to stop will; but nobody would kill it later. */
@@ -458,7 +457,7 @@ void workers_tidy(struct daemon *d)
 		return;
 	while ((entry = readdir(dir))) {
 		number = strtoull(entry->d_name, &end, 10);
-		if (end == entry->d_name || strcmp(end, ".sock") || lender_knows(d, number))
+		if (end == entry->d_name || strcmp(end, ".sock") != 0 || lender_knows(d, number))
 			continue;
 		sdv_log(SDV_LOG_NOTICE, "worker of lease %" PRIu64 ": serves nobody; stopped", number);
 		if (!worker_adopt(d, NULL, number, &worker))

@@ -49,7 +49,7 @@ int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *
 	const struct sdv_conf_key *key;
 
 	for (key = keys; key->name; key++) {
-		if (strcmp(key->name, name))
+		if (strcmp(key->name, name) != 0)
 			continue;
 		if (key->type == SDV_CONF_NUMBER)
 			return set_number(key, value, error, error_size);
@@ -62,7 +62,7 @@ int sdv_conf_set(const struct sdv_conf_key *keys, const char *name, const char *
 				 key->size - 1);
 			return -EINVAL;
 		}
-		strcpy(key->value, value);
+		memcpy(key->value, value, strlen(value) + 1);
 		return 0;
 	}
 	snprintf(error, error_size, "unknown key '%.64s'", name);

@@ -114,7 +114,7 @@ static int find_public(const gnutls_datum_t *pkcs8, uint8_t ret_public[SUPERDEV_
 /* The key of a raw public key certificate, or -EBADMSG. */
 static int key_of_spki(const gnutls_datum_t *spki, uint8_t ret_key[SUPERDEV_KEY_LEN])
 {
-	if (spki->size != SPKI_SIZE || memcmp(spki->data, spki_prefix, sizeof(spki_prefix)))
+	if (spki->size != SPKI_SIZE || memcmp(spki->data, spki_prefix, sizeof(spki_prefix)) != 0)
 		return -EBADMSG;
 	memcpy(ret_key, spki->data + sizeof(spki_prefix), SUPERDEV_KEY_LEN);
 	return 0;
@@ -132,7 +132,7 @@ static int verify_peer(gnutls_session_t session)
 	    gnutls_certificate_type_get2(session, GNUTLS_CTYPE_OURS) != GNUTLS_CRT_RAWPK ||
 	    key_of_spki(certificate, tls->peer_key) < 0)
 		return GNUTLS_E_CERTIFICATE_ERROR;
-	if (tls->is_pinned && memcmp(tls->pin, tls->peer_key, SUPERDEV_KEY_LEN)) {
+	if (tls->is_pinned && memcmp(tls->pin, tls->peer_key, SUPERDEV_KEY_LEN) != 0) {
 		tls->is_rejected = true;
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}

@@ -8,6 +8,7 @@
  */
 #include <linux/cleanup.h>
 #include <linux/ctype.h>
+#include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
@@ -244,6 +245,12 @@ int superdev_nl_agent_bind_doit(struct sk_buff *skb, struct genl_info *info)
 		agent.port = nla_get_u16(attrs[SUPERDEV_A_AGENT_PORT]);
 	if (attrs[SUPERDEV_A_AGENT_BOOT])
 		nla_memcpy(agent.boot, attrs[SUPERDEV_A_AGENT_BOOT], sizeof(agent.boot));
+	/*
+	 * Unloading would take the registry from under a running agent, and its
+	 * peers, offers and leases with it.  Until socket_closed().
+	 */
+	if (!ns->agent.portid && !try_module_get(THIS_MODULE))
+		return sdv_refuse(info->extack, NULL, -ENODEV, "the module is being unloaded");
 	ns->agent = agent;
 	trace_superdev_agent(agent.portid, true);
 	sdv_notify_agent(ns);
@@ -262,8 +269,11 @@ static int socket_closed(struct notifier_block *block, unsigned long event, void
 	if (READ_ONCE(ns->agent.portid) != closed->portid)
 		return NOTIFY_DONE;
 	mutex_lock(&ns->lock);
-	if (ns->agent.portid == closed->portid)
+	if (ns->agent.portid == closed->portid) {
 		sdv_agent_unbind(ns);
+		/* Our exit waits for this notifier. */
+		module_put(THIS_MODULE);
+	}
 	mutex_unlock(&ns->lock);
 	return NOTIFY_OK;
 }

@@ -8,8 +8,9 @@ lender superdev offer add image class blk path /var/tmp/image
 eventually 20 "home sees the offer" home superdev offer show lender/image
 
 cycle() {
-	local i
-	for i in 1 2 3; do
+	local round
+	for round in 1 2 3; do
+		echo "round $round"
 		home superdev lease add lender/image timeout 10 || true # refused for want of memory: fine
 		home superdev lease del lender/image force || true      # there may be none
 	done
@@ -25,6 +26,7 @@ echo "$refused allocations failed"
 
 step "with memory back, all is well"
 eventually 30 "nothing is left of it" is home "lease list" 'len(x)' 0
+# shellcheck disable=SC2034 # verify() reads it
 disk=$(home superdev lease add lender/image)
 verify after --rw=randwrite --bs=4k --iodepth=8 --size=8m
 

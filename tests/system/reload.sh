@@ -9,13 +9,15 @@ step "two leases at once"
 one=$(lend_disk disk0)
 two=$(lend_disk disk1 /dev/vdc)
 home sh -ec "
-	fio --name=a --filename=$one --direct=1 --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --size=8m --verify=crc32c --minimal >/dev/null &
-	fio --name=b --filename=$two --direct=1 --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --size=8m --verify=crc32c --minimal >/dev/null
+	verify() { fio --name=two --filename=\$1 --direct=1 --rw=randwrite --bs=4k --iodepth=8 --ioengine=libaio --size=1m --verify=crc32c --minimal >/dev/null; }
+	verify $one &
+	verify $two
 	wait \$!"
 
 step "the class module is unloaded under its leases, and loaded again"
 home modprobe -r superdev_blk
-home test ! -e "$one"
+eventually 5 "the devices are gone" home test ! -e "$one" -a ! -e "$two"
+refused home "in use" modprobe -r superdev
 home modprobe superdev_blk
 eventually 20 "both devices are back" home test -e "$one" -a -e "$two"
 home dd if="$one" of=/dev/null bs=1M count=8 iflag=direct status=none
@@ -28,9 +30,8 @@ home sh -c 'kill $(cat /tmp/holder)'
 step "everything is unloaded and loaded again, ten times"
 home superdev lease del lender/disk0
 home superdev lease del lender/disk1
-home sh -c 'kill $(pidof superdevd)'
-eventually 10 "the agent is gone" home sh -c '! pidof superdevd'
+home lab-superdevd stop
 home sh -ec 'for i in $(seq 10); do modprobe -r superdev_blk superdev_null superdev; modprobe superdev_blk; done'
-home lab-superdevd
+home lab-superdevd start
 eventually 20 "the agent is back, and remembers its peer" is home "peer list" 'x[0]["state"]' online
 no_kernel_report home lender
