@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A lent file grows, and the borrowed disk grows with it; a read-only lease refuses writes; several may read.
+# A lent file grows, and the borrowed disk grows with it; a read-only lease refuses writes.
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce
@@ -17,7 +17,7 @@ lender superdev offer del image
 step "read-only"
 path=$(lend_disk image /var/tmp/image ro)
 [ "$(home blockdev --getro "$path")" = 1 ] || fail "not read-only"
-refused home "" dd if=/dev/zero of="$path" bs=4k count=1 oflag=direct
+refused home "not permitted" dd if=/dev/zero of="$path" bs=4k count=1 oflag=direct status=none
 home dd if="$path" of=/dev/null bs=1M count=8 iflag=direct status=none
 home superdev lease del lender/image
 no_kernel_report home lender

@@ -12,9 +12,10 @@ seen() {
 	home python3 - "$path" <<'P'
 import os, socket, subprocess, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+SO_RCVBUFFORCE = 33
+s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
 s.settimeout(1.0)
-subprocess.run(["dd", "if=" + sys.argv[1], "of=/dev/null", "bs=64k", "count=16", "iflag=direct", "status=none"], check=True)
+subprocess.Popen(["dd", "if=" + sys.argv[1], "of=/dev/null", "bs=64k", "count=16", "iflag=direct", "status=none"])
 found, seen = False, 0
 try:
     while True:
