@@ -5,7 +5,7 @@
 start_clean
 introduce
 path=$(lend_disk disk0)
-number=$(home cat /sys/bus/superdev/devices/superdev*/number)
+number=$(home sh -c 'cat /sys/bus/superdev/devices/superdev*/number')
 
 scripts/lab root -- make -j2 --no-print-directory build/obj/tests/system/stranger
 scripts/lab put home build/obj/tests/system/stranger /run/stranger

@@ -16,8 +16,9 @@ load() {
 	eventually 30 "the lease is active" lease_is home disk0 active
 }
 reset_sockets() {
-	local i
-	for i in 1 2 3 4; do
+	local round
+	for round in 1 2 3 4; do
+		echo "round $round"
 		sleep 1
 		"$1" ss -K dport = :7338 or sport = :7338 >/dev/null
 	done

@@ -155,7 +155,7 @@ static void write_all(struct session *s, const void *data, size_t len)
 			continue;
 		}
 		if (n < 0)
-			return;		/* cut off meanwhile: what expect_close() looks for */
+			return; /* cut off meanwhile: what expect_close() looks for */
 		p += n;
 		len -= (size_t)n;
 	}

@@ -10,20 +10,25 @@ home sh -c "yes 'attack at dawn' | dd of=$path bs=64k count=16 iflag=fullblock o
 # seen: whether the text crosses the wire in clear while it is read.
 seen() {
 	home python3 - "$path" <<'P'
-import os, socket, subprocess, sys
+import socket, subprocess, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
 SO_RCVBUFFORCE = 33
 s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-s.settimeout(1.0)
-subprocess.Popen(["dd", "if=" + sys.argv[1], "of=/dev/null", "bs=64k", "count=16", "iflag=direct", "status=none"])
+s.settimeout(0.2)
+reader = subprocess.Popen(["dd", "if=" + sys.argv[1], "of=/dev/null", "bs=64k", "count=16", "iflag=direct", "status=none"])
 found, seen = False, 0
-try:
-    while True:
+end = None
+while end is None or time.monotonic() < end:
+    # Others may be talking all the time: what matters is there when the reader is through.
+    if end is None and reader.poll() is not None:
+        end = time.monotonic() + 0.5
+    try:
         packet = s.recv(65536)
-        seen += len(packet)
-        found |= b"attack at dawn" in packet
-except TimeoutError:
-    pass
+    except TimeoutError:
+        continue
+    seen += len(packet)
+    found |= b"attack at dawn" in packet
+assert reader.returncode == 0, "the reader failed"
 assert seen > 500000, "the capture saw too little: %d" % seen
 print("clear" if found else "hidden")
 P
