@@ -98,7 +98,7 @@ LINK_fuzz = $(CLANG) -fsanitize=fuzzer,address,undefined
 LINK_obj = $(CC) $(HARDEN_LD)
 $(foreach t,$(wildcard tests/unit/*_test.c),$(eval $(call test,$(t),san)))
 $(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz)))
-$(foreach t,$(wildcard tests/attack/*_attack.c tests/system/*.c),$(eval $(call test,$(t),obj)))
+$(foreach t,$(wildcard tests/attack/*_attack.c tests/system/*.c tests/kernel/*.c),$(eval $(call test,$(t),obj)))
 unit: $(UNIT)
 fuzz: $(FUZZ)
 attack: $(ATTACK)

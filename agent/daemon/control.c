@@ -278,7 +278,10 @@ static void take_frame(struct conn *conn, const struct sdv_head *head, const voi
 		return;
 	}
 	if (head->op == SUPERDEV_CTL_PING) {
-		take_ping(conn, &request);
+		if (head->length)
+			conn_fail(conn, -EBADMSG, "sent a malformed PING");
+		else
+			take_ping(conn, &request);
 		return;
 	}
 	if (head->op == SUPERDEV_CTL_TRANSPORT) {

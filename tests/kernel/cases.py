@@ -24,13 +24,13 @@ class Cases:
             print(f"not ok {self.name}: {sentence}: {detail}", flush=True)
             self.failed += 1
 
-    def refused(self, sentence, number, act, *args, **kwargs):
+    def refused(self, sentence, wanted, act, /, *args, **kwargs):
         """act() has to be refused with that number, and with a text that tells why."""
         try:
             got = act(*args, **kwargs)
         except Refused as refusal:
-            self.check(sentence, refusal.errno == number and refusal.text,
-                       f"{refusal}, not {errno.errorcode[number]} with a text")
+            self.check(sentence, refusal.errno == wanted and refusal.text,
+                       f"{refusal}, not {errno.errorcode[wanted]} with a text")
         else:
             self.check(sentence, False, f"it was done: {got}")
 

@@ -11,8 +11,12 @@ for fs in ext4 xfs; do
 	home sh -ec "
 		case $fs in ext4) mkfs.ext4 -qF $path;; xfs) mkfs.xfs -qf $path;; esac
 		mkdir -p /mnt/t; mount $path /mnt/t
-		cp -a /usr/lib/python3.13 /mnt/t/tree
-		(cd /usr/lib/python3.13 && find . -type f -print0 | sort -z | xargs -0 sha256sum) >/tmp/sums
+		mkdir /mnt/t/tree
+		cd /usr/lib/python3.13
+		find . -name '*.py' -print0 | sort -z >/tmp/files
+		tar -cf - --null -T /tmp/files | tar -C /mnt/t/tree -xpf -
+		xargs -0 sha256sum </tmp/files >/tmp/sums
+		cd /
 		umount /mnt/t"
 	home superdev lease del lender/disk0
 	home superdev lease add lender/disk0

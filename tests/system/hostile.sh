@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Strangers send garbage and open ten thousand connections: nobody else notices, nothing dies, no memory is left behind.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A trusted peer turns hostile, and a stranger has a key: neither gets more than its due, nobody else notices.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce
@@ -12,6 +13,7 @@ scripts/lab put home build/obj/tests/system/stranger /run/stranger
 home chmod 755 /run/stranger
 home modprobe tls
 key=$(home /run/stranger key /run/stranger.key)
+epoch=$(get home "lease list" 'x[0]["epoch"]')
 before=$(lender sh -c 'echo $(pidof superdevd) $(pidof superdev-worker)')
 
 step "a key that nobody knows"
@@ -28,6 +30,8 @@ home /run/stranger flood lender /run/stranger.key
 step "nobody else noticed"
 [ "$(lender sh -c 'echo $(pidof superdevd) $(pidof superdev-worker)')" = "$before" ] || fail "a process died"
 lease_is home disk0 active || fail "the lease suffered"
+# Had it been returned or taken, it would have been made anew.
+[ "$(get home "lease list" 'x[0]["epoch"]')" = "$epoch" ] || fail "the lease was lost, and made anew"
 home dd if="$path" of=/dev/null bs=1M count=8 iflag=direct status=none
 home superdev lease del lender/disk0
 no_kernel_report home lender

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Lanes are cut, the network fails, loses and delays while fio verifies: I/O waits and goes on, no byte is wrong.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce
@@ -10,7 +11,7 @@ load() {
 	local what=$1
 	shift
 	step "$what"
-	start_load "$path" --rw=randrw --bs=4k-128k --size=4m
+	start_load "$path" --rw=randrw --bsrange=4k-128k --size=4m
 	"$@"
 	finish_load "$what"
 	eventually 30 "the lease is active" lease_is home disk0 active

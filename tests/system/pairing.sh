@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Two machines pair when people on both sides agree to the same code, and not otherwise.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Modules are unloaded and loaded again, idle and with a lease; two leases live side by side.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A lent file grows, and the borrowed disk grows with it; a read-only lease refuses writes.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Lanes are encrypted unless both peers say clear; what they say can change under load.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce
