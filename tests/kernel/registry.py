@@ -362,7 +362,8 @@ def unloading():
         one["state"] for one in user.dump("LEASE_GET")} == {STATE["ACTIVE"]})
     check("the core is not unloaded under a class", not unload("superdev"))
     check("the class is unloaded under its leases", unload("superdev_null"))
-    # The devices hold it until works of theirs that are on their way have ended.
+    check("the core is not unloaded under an agent", not unload("superdev"))
+    agent.close()
     soon("the core is unloaded with leases and lanes", lambda: unload("superdev"))
 
 
