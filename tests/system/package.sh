@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian packages install on a machine with systemd: DKMS builds the modules, the service runs and remembers.
 # KERNELS: stable
+# SECONDS: 1200
 # LAB: --init systemd
 . "$(dirname "$0")/lib.sh"
 
