@@ -39,9 +39,11 @@ eventually 20 "home forgot" is home "peer list" 'len(x)' 0
 
 step "the wrong key at the other end is refused and said so"
 clean home lender
+# Not home's, but a key: of the last characters only some are possible.
 wrong_key=$(home superdev key)
+wrong_key=$(printf '%s' "${wrong_key:0:40}" | tr 'A-Ma-m' 'N-Zn-z')${wrong_key:40}
 lender superdev peer add home key "$(home superdev key)"
-home superdev peer add lender key "$(printf '%s' "$wrong_key" | tr 'A-Ma-m' 'N-Zn-z')" address lender
+home superdev peer add lender key "$wrong_key" address lender
 eventually 20 "the peer is refused" is home "peer list" 'x[0]["state"]' refused
 home superdev peer list
 wait
