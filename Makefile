@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 CC ?= cc
 CLANG ?= clang
 CFLAGS ?= -O2 -g
-PKGS := liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-c libcap
+PKGS := liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-c libcap libxxhash
 # Evaluated once, and only by what compiles: make modules needs none of them.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)

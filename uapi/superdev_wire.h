@@ -67,8 +67,9 @@ enum superdev_status {
  * @length:  bytes of payload that follow the header
  * @offset:  class argument (blk: first byte of the range)
  * @count:   class argument (blk: bytes of the range)
- * @csum:    CRC-32C (Castagnoli, as in RFC 3720, B.4) of the header with
- *           @csum zero, then of the payload; 0 without SUPERDEV_F_CSUM
+ * @csum:    the low 32 bits of the XXH64 (seed 0) of the header with @csum
+ *           zero and the payload, one after the other; 0 without
+ *           SUPERDEV_F_CSUM
  * @reserved: zero
  */
 struct superdev_frame {

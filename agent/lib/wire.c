@@ -93,12 +93,32 @@ void sdv_frame_reply(struct superdev_frame *ret_frame, const struct sdv_head *he
 	sdv_frame_build(ret_frame, &reply);
 }
 
-static uint32_t frame_csum(const struct superdev_frame *frame, const void *payload, size_t len)
+void sdv_csum_begin(struct sdv_csum *csum, const struct superdev_frame *frame)
 {
 	struct superdev_frame bare = *frame;
 
 	bare.csum = 0;
-	return sdv_crc32c(sdv_crc32c(0, &bare, sizeof(bare)), payload, len);
+	XXH64_reset(&csum->state, 0);
+	XXH64_update(&csum->state, &bare, sizeof(bare));
+}
+
+void sdv_csum_add(struct sdv_csum *csum, const void *data, size_t len)
+{
+	XXH64_update(&csum->state, data, len);
+}
+
+uint32_t sdv_csum_end(const struct sdv_csum *csum)
+{
+	return (uint32_t)XXH64_digest(&csum->state);
+}
+
+static uint32_t frame_csum(const struct superdev_frame *frame, const void *payload, size_t len)
+{
+	struct sdv_csum csum;
+
+	sdv_csum_begin(&csum, frame);
+	sdv_csum_add(&csum, payload, len);
+	return sdv_csum_end(&csum);
 }
 
 void sdv_frame_seal(struct superdev_frame *frame, const void *payload, size_t len)
@@ -112,114 +132,6 @@ bool sdv_frame_is_intact(const struct superdev_frame *frame, const void *payload
 	if (!(le16toh(frame->flags) & SUPERDEV_F_CSUM))
 		return true;
 	return le32toh(frame->csum) == frame_csum(frame, payload, len);
-}
-
-/* CRC-32C: polynomial 0x1edc6f41, here reflected (RFC 3720, B.4). */
-#define CRC32C_POLY 0x82f63b78u
-
-static uint32_t crc32c_byte(uint32_t crc, uint8_t byte)
-{
-	crc ^= byte;
-	for (int i = 0; i < 8; i++)
-		crc = crc >> 1 ^ (crc & 1 ? CRC32C_POLY : 0);
-	return crc;
-}
-
-/* table[n][b]: what byte b does when n more zero bytes follow it. */
-static uint32_t crc32c_table[8][256];
-
-static uint32_t crc32c_plain(uint32_t crc, const uint8_t *p, size_t len)
-{
-	for (; len >= 8; p += 8, len -= 8) {
-		uint32_t low, high;
-
-		memcpy(&low, p, 4);
-		memcpy(&high, p + 4, 4);
-		low = le32toh(low) ^ crc;
-		high = le32toh(high);
-		crc = crc32c_table[7][low & 255] ^ crc32c_table[6][low >> 8 & 255] ^
-		      crc32c_table[5][low >> 16 & 255] ^ crc32c_table[4][low >> 24] ^
-		      crc32c_table[3][high & 255] ^ crc32c_table[2][high >> 8 & 255] ^
-		      crc32c_table[1][high >> 16 & 255] ^ crc32c_table[0][high >> 24];
-	}
-	for (; len; p++, len--)
-		crc = crc32c_table[0][(crc ^ *p) & 255] ^ crc >> 8;
-	return crc;
-}
-
-#ifdef __x86_64__
-/*
- * The instruction takes three cycles and can start every cycle, so three
- * stretches go on side by side.  Each is then moved over the bytes that follow
- * it, by crc32c_shift: table of what each byte of a checksum becomes when
- * STRETCH zero bytes follow.
- */
-#define STRETCH ((size_t)1024)
-
-static uint32_t crc32c_shift[4][256];
-
-static uint32_t crc32c_over_stretch(uint32_t crc)
-{
-	return crc32c_shift[0][crc & 255] ^ crc32c_shift[1][crc >> 8 & 255] ^
-	       crc32c_shift[2][crc >> 16 & 255] ^ crc32c_shift[3][crc >> 24];
-}
-
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p, size_t len)
-{
-	unsigned long long a = crc, word;
-
-	for (; len >= 3 * STRETCH; p += 3 * STRETCH, len -= 3 * STRETCH) {
-		unsigned long long b = 0, c = 0, w1, w2;
-
-		for (size_t i = 0; i < STRETCH; i += 8) {
-			memcpy(&word, p + i, 8);
-			memcpy(&w1, p + STRETCH + i, 8);
-			memcpy(&w2, p + 2 * STRETCH + i, 8);
-			a = __builtin_ia32_crc32di(a, word);
-			b = __builtin_ia32_crc32di(b, w1);
-			c = __builtin_ia32_crc32di(c, w2);
-		}
-		a = crc32c_over_stretch((uint32_t)a) ^ b;
-		a = crc32c_over_stretch((uint32_t)a) ^ c;
-	}
-	for (; len >= 8; p += 8, len -= 8) {
-		memcpy(&word, p, 8);
-		a = __builtin_ia32_crc32di(a, word);
-	}
-	crc = (uint32_t)a;
-	for (; len; p++, len--)
-		crc = __builtin_ia32_crc32qi(crc, *p);
-	return crc;
-}
-#endif
-
-static uint32_t (*crc32c_run)(uint32_t crc, const uint8_t *p, size_t len) = crc32c_plain;
-
-/* Before main(), so that no caller and no thread has to ask whether it is done. */
-__attribute__((constructor)) static void crc32c_init(void)
-{
-	for (unsigned int b = 0; b < 256; b++) {
-		uint32_t crc = crc32c_byte(0, (uint8_t)b);
-
-		for (int n = 0; n < 8; n++, crc = crc32c_byte(crc, 0))
-			crc32c_table[n][b] = crc;
-	}
-#ifdef __x86_64__
-	__builtin_cpu_init();
-	if (!__builtin_cpu_supports("sse4.2"))
-		return;
-	static const uint8_t zeros[STRETCH];
-
-	for (unsigned int n = 0; n < 4; n++)
-		for (uint32_t b = 0; b < 256; b++)
-			crc32c_shift[n][b] = crc32c_plain(b << (8 * n), zeros, STRETCH);
-	crc32c_run = crc32c_sse42;
-#endif
-}
-
-uint32_t sdv_crc32c(uint32_t crc, const void *data, size_t len)
-{
-	return ~crc32c_run(~crc, data, len);
 }
 
 static const struct {

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#define XXH_STATIC_LINKING_ONLY /* its state lies within ours */
+#include <xxhash.h>
 
 #include "superdev.h"
 #include "superdev_wire.h"
@@ -83,8 +85,17 @@ void sdv_frame_seal(struct superdev_frame *frame, const void *payload, size_t le
 /* True where the frame has no checksum or the right one. */
 bool sdv_frame_is_intact(const struct superdev_frame *frame, const void *payload, size_t len);
 
-/* CRC-32C; start with 0, and go on with the last result. */
-uint32_t sdv_crc32c(uint32_t crc, const void *data, size_t len);
+/*
+ * The checksum of a frame that comes in pieces: begin() takes the header,
+ * whatever its checksum, add() the payload; end() is what csum has to be.
+ */
+struct sdv_csum {
+	XXH64_state_t state;
+};
+
+void sdv_csum_begin(struct sdv_csum *csum, const struct superdev_frame *frame);
+void sdv_csum_add(struct sdv_csum *csum, const void *data, size_t len);
+uint32_t sdv_csum_end(const struct sdv_csum *csum);
 
 /* errno (positive or negative, 0) to enum superdev_status and back (to -errno, 0). */
 uint32_t sdv_status_of_errno(int error);

@@ -201,8 +201,7 @@ static void lane_received(struct sdv_op *op, int result, bool more)
 	}
 	if (lane->rx_is_direct) {
 		if (lane->is_clear)
-			lane->rx_crc =
-				sdv_crc32c(lane->rx_crc, lane->rx->data + lane->rx_done, (size_t)result);
+			sdv_csum_add(&lane->rx_csum, lane->rx->data + lane->rx_done, (size_t)result);
 		lane->rx_done += (uint32_t)result;
 	} else {
 		lane->stage_len += (size_t)result;
@@ -253,8 +252,7 @@ static int lane_header(struct sdv_lane *lane)
 	if (lane->is_clear) {
 		/* Compared with this when the payload is complete; see payload_is_intact(). */
 		request->reply.csum = frame.csum;
-		frame.csum = 0;
-		lane->rx_crc = sdv_crc32c(0, &frame, sizeof(frame));
+		sdv_csum_begin(&lane->rx_csum, &frame);
 	}
 	return 0;
 }
@@ -262,7 +260,7 @@ static int lane_header(struct sdv_lane *lane)
 /* request->reply is free until there is a reply, so it keeps the sum that was sent. */
 static bool payload_is_intact(const struct sdv_lane *lane)
 {
-	return !lane->is_clear || le32toh(lane->rx->reply.csum) == lane->rx_crc;
+	return !lane->is_clear || le32toh(lane->rx->reply.csum) == sdv_csum_end(&lane->rx_csum);
 }
 
 /* Takes what the stage has of the payload; true when it is complete. */
@@ -278,7 +276,7 @@ static bool lane_payload(struct sdv_lane *lane)
 		if (rx->data)
 			memcpy(rx->data + lane->rx_done, from, len);
 		if (lane->is_clear)
-			lane->rx_crc = sdv_crc32c(lane->rx_crc, from, len);
+			sdv_csum_add(&lane->rx_csum, from, len);
 		lane->stage_pos += len;
 		lane->rx_done += (uint32_t)len;
 	}

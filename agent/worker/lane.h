@@ -27,7 +27,7 @@ enum sdv_lane_state {
  * @is_clear:	the transport protects nothing: frames have checksums
  * @rx:		the request whose header has come and whose payload is coming
  * @rx_done:	bytes of that payload
- * @rx_crc:	checksum of header and payload so far
+ * @rx_csum:	checksum of header and payload so far
  * @rx_is_direct: the receive in flight goes to the payload's place, not @stage
  * @rx_frames_only: the last payload was long; receive no more than a header, so
  *		that the next one need not be copied
@@ -48,7 +48,7 @@ struct sdv_lane {
 
 	struct sdv_request *rx;
 	uint32_t rx_done;
-	uint32_t rx_crc;
+	struct sdv_csum rx_csum;
 	bool rx_is_direct;
 	bool rx_frames_only;
 	bool is_waiting;

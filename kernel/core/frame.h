@@ -8,9 +8,10 @@
 #ifndef _SUPERDEV_FRAME_H
 #define _SUPERDEV_FRAME_H
 
-#include <linux/crc32c.h>
 #include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/types.h>
+#include <linux/xxhash.h>
 #include <uapi/superdev_wire.h>
 
 /**
@@ -86,16 +87,31 @@ static inline int sdv_frame_check(const struct superdev_frame *hdr,
 	return 0;
 }
 
-/*
- * CRC-32C of a header as if its checksum were zero, not yet inverted: the
- * payload is added to the result, and what goes on the wire is its complement.
+/**
+ * sdv_frame_csum_begin() - begin the checksum of a frame
+ * @state:	set to the hash of the header, with a checksum of zero; the payload
+ *		follows by xxh64_update()
+ * @hdr:	the header, whatever its checksum
  */
-static inline u32 sdv_frame_crc(const struct superdev_frame *hdr)
+static inline void sdv_frame_csum_begin(struct xxh64_state *state,
+					const struct superdev_frame *hdr)
 {
 	struct superdev_frame copy = *hdr;
 
 	copy.csum = 0;
-	return crc32c(~0u, &copy, sizeof(copy));
+	xxh64_reset(state, 0);
+	xxh64_update(state, &copy, sizeof(copy));
+}
+
+/**
+ * sdv_frame_csum() - the checksum of what was hashed
+ * @state:	header and payload
+ *
+ * Return: what belongs into superdev_frame.csum.
+ */
+static inline __le32 sdv_frame_csum(const struct xxh64_state *state)
+{
+	return cpu_to_le32(lower_32_bits(xxh64_digest(state)));
 }
 
 #endif /* _SUPERDEV_FRAME_H */

@@ -149,20 +149,33 @@ static void garbage_is_refused(struct kunit *test)
 static void checksum_passes_over_its_own_field(struct kunit *test)
 {
 	struct superdev_frame hdr = good();
-	u32 crc = sdv_frame_crc(&hdr);
+	struct xxh64_state state;
+	__le32 csum;
 
-	hdr.csum = cpu_to_le32(~crc);
-	KUNIT_EXPECT_EQ(test, sdv_frame_crc(&hdr), crc);
+	sdv_frame_csum_begin(&state, &hdr);
+	csum = sdv_frame_csum(&state);
+	hdr.csum = csum;
+	sdv_frame_csum_begin(&state, &hdr);
+	KUNIT_EXPECT_EQ(test, (__force u32)sdv_frame_csum(&state), (__force u32)csum);
 	hdr.seq ^= cpu_to_le64(1);
-	KUNIT_EXPECT_NE(test, sdv_frame_crc(&hdr), crc);
+	sdv_frame_csum_begin(&state, &hdr);
+	KUNIT_EXPECT_NE(test, (__force u32)sdv_frame_csum(&state), (__force u32)csum);
 }
 
-/* 32 bytes of zeroes: RFC 3720, B.4. */
-static void checksum_is_crc32c(struct kunit *test)
+/* The same frame and the same value as in tests/unit/wire_test.c. */
+static void checksum_is_that_of_the_agent(struct kunit *test)
 {
-	static const u8 zeroes[32];
+	struct superdev_frame hdr = { .magic = cpu_to_le32(SUPERDEV_MAGIC) };
+	struct xxh64_state state;
+	u8 payload[100];
+	int i;
 
-	KUNIT_EXPECT_EQ(test, ~crc32c(~0u, zeroes, sizeof(zeroes)), 0x8a9136aau);
+	for (i = 0; i < sizeof(payload); i++)
+		payload[i] = i;
+	sdv_frame_csum_begin(&state, &hdr);
+	xxh64_update(&state, payload, 33);
+	xxh64_update(&state, payload + 33, sizeof(payload) - 33);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(sdv_frame_csum(&state)), 0x909a96cbu);
 }
 
 static struct kunit_case cases[] = {
@@ -177,7 +190,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(clear_lanes_need_a_checksum),
 	KUNIT_CASE(garbage_is_refused),
 	KUNIT_CASE(checksum_passes_over_its_own_field),
-	KUNIT_CASE(checksum_is_crc32c),
+	KUNIT_CASE(checksum_is_that_of_the_agent),
 	{ }
 };
 

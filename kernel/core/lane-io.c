@@ -101,18 +101,20 @@ static void lane_take_submitted(struct sdv_lane *lane)
 
 /* Sending ------------------------------------------------------------------ */
 
-static size_t crc_step(void *from, size_t progress, size_t len, void *priv, void *priv2)
+static size_t csum_step(void *from, size_t progress, size_t len, void *priv, void *priv2)
 {
-	u32 *crc = priv;
-
-	*crc = crc32c(*crc, from, len);
+	xxh64_update(priv, from, len);
 	return 0;
 }
 
-static u32 payload_crc(u32 crc, struct iov_iter payload)
+static __le32 msg_csum(const struct sdv_msg *msg)
 {
-	iterate_and_advance_kernel(&payload, iov_iter_count(&payload), &crc, NULL, crc_step);
-	return crc;
+	struct iov_iter payload = msg->payload;
+	struct xxh64_state state;
+
+	sdv_frame_csum_begin(&state, &msg->hdr);
+	iterate_and_advance_kernel(&payload, iov_iter_count(&payload), &state, NULL, csum_step);
+	return sdv_frame_csum(&state);
 }
 
 /* Something follows the first pending message, so its record stays open. */
@@ -364,8 +366,7 @@ int sdv_lane_send(struct sdv_lane *lane, struct sdv_msg *msg, bool more)
 	msg->hdr.csum = 0;
 	msg->hdr.reserved = 0;
 	if (expect->needs_csum)
-		msg->hdr.csum = cpu_to_le32(~payload_crc(sdv_frame_crc(&msg->hdr),
-							 msg->payload));
+		msg->hdr.csum = msg_csum(msg);
 
 	/* lane_down_work() waits for a grace period before it empties the queue. */
 	rcu_read_lock();
@@ -410,7 +411,7 @@ static int lane_frame_done(struct sdv_lane *lane)
 	int error = 0;
 
 	if (le16_to_cpu(hdr->flags) & SUPERDEV_F_CSUM &&
-	    ~lane->rx_crc != le32_to_cpu(hdr->csum)) {
+	    sdv_frame_csum(&lane->rx_csum) != hdr->csum) {
 		lane_complain(lane, "checksum of a frame is wrong");
 		error = -EBADMSG;
 	}
@@ -440,7 +441,7 @@ static int lane_frame_begin(struct sdv_lane *lane)
 		return error;
 	}
 	if (le16_to_cpu(hdr->flags) & SUPERDEV_F_CSUM)
-		lane->rx_crc = sdv_frame_crc(hdr);
+		sdv_frame_csum_begin(&lane->rx_csum, hdr);
 
 	error = driver->lane_ops->header(lane->sdev, lane, hdr, &lane->rx_payload,
 					 &lane->rx_cookie);
@@ -450,6 +451,23 @@ static int lane_frame_begin(struct sdv_lane *lane)
 	lane->rx_in_payload = true;
 	lane->rx_have = 0;
 	return hdr->length ? 0 : lane_frame_done(lane);
+}
+
+static void csum_skb(struct xxh64_state *state, struct sk_buff *skb,
+		     unsigned int offset, size_t len)
+{
+	struct skb_seq_state seq;
+	unsigned int done = 0;
+	unsigned int n;
+	const u8 *data;
+
+	skb_prepare_seq_read(skb, offset, offset + len, &seq);
+	/* What it returns ends with a fragment, also behind the range. */
+	while ((n = skb_seq_read(done, &data, &seq))) {
+		n = min_t(size_t, n, len - done);
+		xxh64_update(state, data, n);
+		done += n;
+	}
 }
 
 /* Takes what one state wants of @skb.  Return: bytes taken, or an error. */
@@ -475,7 +493,7 @@ static int lane_receive_skb(struct sdv_lane *lane, struct sk_buff *skb,
 	if (error)
 		return error;
 	if (le16_to_cpu(lane->rx_header.flags) & SUPERDEV_F_CSUM)
-		lane->rx_crc = sdv_skb_crc32c(skb, offset, len, lane->rx_crc);
+		csum_skb(&lane->rx_csum, skb, offset, len);
 	lane->rx_have += len;
 	if (lane->rx_have == le32_to_cpu(lane->rx_header.length))
 		error = lane_frame_done(lane);

@@ -67,7 +67,7 @@ struct sdv_lane {
 	struct superdev_frame rx_header;
 	size_t rx_have;			/* bytes of rx_header, or of the payload */
 	bool rx_in_payload;
-	u32 rx_crc;
+	struct xxh64_state rx_csum;
 	struct iov_iter rx_payload;
 	void *rx_cookie;
 	const struct sdv_lane_ops *rx_ops;	/* since header() returned 0 */
