@@ -303,6 +303,9 @@ void peer_conn_open(struct conn *conn)
 	sdv_log(SDV_LOG_INFO, "peer '%s': control connection %s %s", peer->info.name,
 		conn->is_server ? "from" : "to", conn->text);
 	peer_wants_transport(peer, conn->theirs.transport);
+	/* It was changed after our HELLO of this connection had been written. */
+	if (conn->ours.transport != peer->info.transport)
+		tell_transport(peer, conn);
 	set_state(peer, SUPERDEV_PEER_STATE_ONLINE, "");
 	if (conn->is_server)
 		offers_announce_all(conn);

@@ -51,4 +51,15 @@ lender superdev peer set home transport tls
 is_hidden() { [ "$(seen)" = hidden ]; }
 eventually 30 "lanes are encrypted" is_hidden
 home superdev lease del lender/disk0
+
+step "both sides say clear while the first connection is being made"
+for _ in 1 2 3; do
+	clean home lender
+	home_key=$(home superdev key)
+	home superdev peer add lender key "$(lender superdev key)" address lender
+	lender sh -c "superdev peer add home key $home_key address home; superdev peer set home transport clear"
+	home superdev peer set lender transport clear
+	path=$(lend_disk disk0)
+	[ "$(seen)" = clear ] || fail "the lanes are not in clear"
+done
 no_kernel_report home lender
