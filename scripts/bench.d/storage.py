@@ -80,12 +80,32 @@ class Nbd:
 
 
 class NvmeTcp:
-    name = "nvme-tcp"
+    """With TLS the kernel has tlshd do the handshake, by a key that both ends hold."""
 
-    def __init__(self, machines):
-        self.m = machines
+    HOST_ID = "11111111-2222-3333-4444-555555555555"
+    HOST_NQN = "nqn.2014-08.org.nvmexpress:uuid:" + HOST_ID
+
+    def __init__(self, machines, transport):
+        self.m, self.is_tls = machines, transport == "tls"
+        self.name = "nvme-tcp tls" if self.is_tls else "nvme-tcp"
+
+    def handshakes(self):
+        """tlshd at both ends, with the key in the keyring that the drivers look at."""
+        names = f"--subsysnqn={NQN} --hostnqn={self.HOST_NQN} --identity=1"
+        for module in ("nvmet-tcp", "nvme-tcp"):
+            for machine in ("home", "lender"):
+                self.m.run(machine, f"modprobe {module} 2>/dev/null || true")
+        key = self.m.run("home", f"nvme gen-tls-key {names}").split()[-1]
+        for machine in ("home", "lender"):
+            self.m.run(machine, f"""set -e
+                nvme check-tls-key {names} --insert --keydata={key} >/dev/null
+                printf '[authenticate]\nkeyrings=.nvme\n' >/tmp/tlshd-{machine}.conf
+                setsid tlshd -c /tmp/tlshd-{machine}.conf >/dev/null 2>&1 </dev/null &
+                echo $! >/tmp/tlshd-{machine}.pid""")
 
     def up(self):
+        if self.is_tls:
+            self.handshakes()
         self.m.run("lender", f"""set -e
             modprobe nvmet-tcp 2>/dev/null || true
             [ -d /sys/kernel/config/nvmet ] || mount -t configfs none /sys/kernel/config
@@ -97,9 +117,11 @@ class NvmeTcp:
             mkdir ports/1; cd ports/1
             echo tcp >addr_trtype; echo ipv4 >addr_adrfam; echo 4420 >addr_trsvcid
             getent ahostsv4 lender | awk 'NR==1 {{print $1}}' >addr_traddr
+            {"echo tls1.3 >addr_tsas; echo required >addr_treq" if self.is_tls else ""}
             ln -s /sys/kernel/config/nvmet/subsystems/{NQN} subsystems/{NQN}""")
         self.m.run("home", "modprobe nvme-tcp 2>/dev/null; nvme connect -t tcp -s 4420 "
-                           f"-a $(getent ahostsv4 lender | awk 'NR==1 {{print $1}}') -n {NQN} >/dev/null")
+                           f"-a $(getent ahostsv4 lender | awk 'NR==1 {{print $1}}') -n {NQN} "
+                           f"-q {self.HOST_NQN} --hostid {self.HOST_ID} {'--tls' if self.is_tls else ''} >/dev/null")
         path = self.m.run("home", "i=0; until ls /dev/nvme*n1 2>/dev/null | head -1 | grep .; do "
                                   "i=$((i+1)); [ $i -lt 100 ] || exit 1; sleep 0.1; done")
         return path.split()[-1]
@@ -109,6 +131,9 @@ class NvmeTcp:
         self.m.run("lender", f"""cd /sys/kernel/config/nvmet
             rm ports/1/subsystems/{NQN}; rmdir ports/1
             rmdir subsystems/{NQN}/namespaces/1 subsystems/{NQN}""")
+        if self.is_tls:
+            for machine in ("home", "lender"):
+                self.m.run(machine, f"kill $(cat /tmp/tlshd-{machine}.pid)")
 
 
 def busy_us(machines, machine):
@@ -129,7 +154,8 @@ def fio(machines, path, options, seconds):
 
 
 def measure(args, machines):
-    systems = [Superdev(machines, "clear"), Nbd(machines), NvmeTcp(machines), Superdev(machines, "tls")]
+    systems = [Superdev(machines, "clear"), Nbd(machines), NvmeTcp(machines, "clear"),
+               Superdev(machines, "tls"), NvmeTcp(machines, "tls")]
     for machine in ("home", "lender"):
         machines.run(machine, "superdev peer list >/dev/null")
     keys = {m: machines.run(m, "superdev key") for m in ("home", "lender")}
@@ -170,54 +196,62 @@ def ratio(result, job, peer, system="superdev"):
     return statistics.median(r[system][job]["iops"] / r[peer][job]["iops"] for r in result["rounds"])
 
 
+SYSTEMS = ("superdev", "nbd", "nvme-tcp", "superdev tls", "nvme-tcp tls")
+# Who is compared with whom: like with like.
+RATIOS = (("superdev", "nbd"), ("superdev", "nvme-tcp"), ("superdev tls", "nvme-tcp tls"))
+
+
+def markdown(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
 def table(result):
-    lines = [f"Floor `{result['floor']}`, kernel {result['kernel']}, {len(result['rounds'])} rounds of "
-             f"{result['seconds']} s; medians.", "",
-             "| job | superdev | nbd | nvme-tcp | superdev tls | ratio to nbd | ratio to nvme-tcp | tls to clear |",
-             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
-    for job in JOBS:
-        cells = []
-        for system in ("superdev", "nbd", "nvme-tcp", "superdev tls"):
-            if "128k" in job:
-                cells.append(f"{median(result, system, job, 'bytes_per_s') / 1e6:.0f} MB/s")
-            else:
-                cells.append(f"{median(result, system, job, 'iops'):.0f} IOPS")
-        cells += [f"**{ratio(result, job, 'nbd'):.2f}**", f"**{ratio(result, job, 'nvme-tcp'):.2f}**",
-                  f"{ratio(result, job, 'superdev', 'superdev tls'):.2f}"]
-        lines.append(f"| {job} | " + " | ".join(cells) + " |")
+    def rate(system, job):
+        if "128k" in job:
+            return f"{median(result, system, job, 'bytes_per_s') / 1e6:.0f} MB/s"
+        return f"{median(result, system, job, 'iops'):.0f} IOPS"
+
     cpu = [k for k in ("cpu_us_home", "cpu_us_lender") if k in result["rounds"][0]["superdev"]["read 128k qd8"]]
+    lines = [f"Floor `{result['floor']}`, kernel {result['kernel']}, {len(result['rounds'])} rounds of "
+             f"{result['seconds']} s; medians.", ""]
+    lines += markdown(["job", *SYSTEMS], [[job, *(rate(s, job) for s in SYSTEMS)] for job in JOBS])
+    lines += ["", "Ratios, medians of those within each round:", ""]
+    lines += markdown(["job", *(f"{ours} / {peer}" for ours, peer in RATIOS), "superdev tls / superdev"],
+                      [[job, *(f"**{ratio(result, job, peer, ours):.2f}**" for ours, peer in RATIOS),
+                        f"{ratio(result, job, 'superdev', 'superdev tls'):.2f}"] for job in JOBS])
     lines += ["", "CPU time per request, microseconds" +
-              (" (home / lender):" if len(cpu) == 2 else " (both ends, one kernel):"), "",
-              "| job | superdev | nbd | nvme-tcp | superdev tls |", "| --- | ---: | ---: | ---: | ---: |"]
-    for job in JOBS:
-        cells = [" / ".join(f"{median(result, s, job, k):.0f}" for k in cpu)
-                 for s in ("superdev", "nbd", "nvme-tcp", "superdev tls")]
-        lines.append(f"| {job} | " + " | ".join(cells) + " |")
+              (" (home / lender):" if len(cpu) == 2 else " (both ends, one kernel):"), ""]
+    lines += markdown(["job", *SYSTEMS],
+                      [[job, *(" / ".join(f"{median(result, s, job, k):.0f}" for k in cpu) for s in SYSTEMS)]
+                       for job in JOBS])
     lines += ["", f"`lease add` to a usable device: median {statistics.median(result['lease_add_us']) / 1000:.0f} ms."]
     return "\n".join(lines) + "\n"
 
 
 def plot(result):
     """Bars of superdev's rate over each peer's; the line is parity."""
-    jobs, width, left, row = list(JOBS), 760, 170, 46
-    most = max(2.0, max(ratio(result, j, p) for j in jobs for p in ("nbd", "nvme-tcp")) * 1.1)
+    width, left, bar = 760, 170, 17
+    row = bar * len(RATIOS) + 12
+    bars = {job: [ratio(result, job, peer, ours) for ours, peer in RATIOS] for job in JOBS}
+    most = max(2.0, max(max(values) for values in bars.values()) * 1.1)
     scale = (width - left - 70) / most
-    height = row * len(jobs) + 90
+    height = row * len(JOBS) + 90
+    colours = ("#7aa6c2", "#c2887a", "#8aa67a")
     svg = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
            'font-family="sans-serif" font-size="13">', f'<rect width="{width}" height="{height}" fill="#fff"/>',
-           f'<text x="{left}" y="22" font-weight="bold">superdev relative to its peers, in clear '
+           f'<text x="{left}" y="22" font-weight="bold">superdev relative to its peers '
            f'({result["floor"]}, {result["kernel"]})</text>']
-    for index, (peer, colour) in enumerate((("nbd", "#7aa6c2"), ("nvme-tcp", "#c2887a"))):
-        svg.append(f'<rect x="{left + index * 130}" y="32" width="12" height="12" fill="{colour}"/>'
-                   f'<text x="{left + 18 + index * 130}" y="43">over {peer}</text>')
-    for n, job in enumerate(jobs):
+    for index, ((ours, peer), colour) in enumerate(zip(RATIOS, colours)):
+        svg.append(f'<rect x="{left + index * 140}" y="32" width="12" height="12" fill="{colour}"/>'
+                   f'<text x="{left + 18 + index * 140}" y="43">over {peer}</text>')
+    for n, job in enumerate(JOBS):
         top = 58 + n * row
-        svg.append(f'<text x="{left - 10}" y="{top + 22}" text-anchor="end">{job}</text>')
-        for index, (peer, colour) in enumerate((("nbd", "#7aa6c2"), ("nvme-tcp", "#c2887a"))):
-            value = ratio(result, job, peer)
-            svg.append(f'<rect x="{left}" y="{top + index * 17}" width="{value * scale:.1f}" height="15" '
-                       f'fill="{colour}"/><text x="{left + value * scale + 5:.1f}" y="{top + 12 + index * 17}">'
-                       f'{value:.2f}</text>')
+        svg.append(f'<text x="{left - 10}" y="{top + row / 2}" text-anchor="end">{job}</text>')
+        for index, (value, colour) in enumerate(zip(bars[job], colours)):
+            svg.append(f'<rect x="{left}" y="{top + index * bar}" width="{value * scale:.1f}" height="{bar - 2}" '
+                       f'fill="{colour}"/><text x="{left + value * scale + 5:.1f}" '
+                       f'y="{top + 12 + index * bar}">{value:.2f}</text>')
     x = left + scale
     svg.append(f'<line x1="{x:.1f}" y1="52" x2="{x:.1f}" y2="{height - 24}" stroke="#333" stroke-dasharray="4 3"/>'
                f'<text x="{x:.1f}" y="{height - 8}" text-anchor="middle">1.0</text></svg>')
