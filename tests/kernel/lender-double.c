@@ -125,6 +125,7 @@ static bool is_held; /* lanes that ended are not replaced */
 static struct {
 	uint64_t seq;
 	uint32_t status;
+	bool had_first; /* it came otherwise than as a replay */
 } slots[QUEUES_MAX][DEPTH];
 
 static struct lane {
@@ -147,14 +148,17 @@ static void fault(const char *what, const struct sdv_head *head)
 static uint32_t write_once(const struct sdv_head *head, const uint8_t *data)
 {
 	unsigned int queue = head->tag >> 16, index = head->tag & 0xffff;
+	bool is_replay = head->flags & SUPERDEV_F_REPLAY;
 
 	if (queue >= QUEUES_MAX || index >= DEPTH) {
 		fault("a tag out of range", head);
 		return SUPERDEV_ST_INVAL;
 	}
 	if (head->seq == slots[queue][index].seq) {
-		if (!(head->flags & SUPERDEV_F_REPLAY))
+		/* The first may come last: its lane is cut, but what had arrived on it is read. */
+		if (!is_replay && slots[queue][index].had_first)
 			fault("a request was sent again and is not called a replay", head);
+		slots[queue][index].had_first |= !is_replay;
 		repeats++;
 		return slots[queue][index].status;
 	}
@@ -162,6 +166,7 @@ static uint32_t write_once(const struct sdv_head *head, const uint8_t *data)
 	if (head->seq < slots[queue][index].seq)
 		return SUPERDEV_ST_STALE;
 	slots[queue][index].seq = head->seq;
+	slots[queue][index].had_first = !is_replay;
 	slots[queue][index].status = SUPERDEV_ST_OK;
 	switch (head->op) {
 	case SUPERDEV_BLK_WRITE: memcpy(disk + head->offset, data, head->count); break;
