@@ -6,6 +6,7 @@
 
 #include "bus.h"
 #include "lane.h"
+#include "policy.h"
 #include "registry.h"
 
 static int __init superdev_init(void)
@@ -21,9 +22,15 @@ static int __init superdev_init(void)
 	err = sdv_lane_init();
 	if (err)
 		goto err_bus;
-	err = sdv_registry_init();
+	err = sdv_cost_init();
 	if (err)
 		goto err_lane;
+	err = sdv_registry_init();
+	if (err)
+		goto err_cost;
+	err = sdv_policy_bpf_init();
+	if (err)
+		goto err_registry;
 	err = sdv_netlink_init();
 	if (err)
 		goto err_registry;
@@ -32,6 +39,8 @@ static int __init superdev_init(void)
 err_registry:
 	sdv_registry_stop();
 	sdv_registry_exit();
+err_cost:
+	sdv_cost_exit();
 err_lane:
 	sdv_lane_exit();
 err_bus:
@@ -49,11 +58,13 @@ err_lease:
 static void __exit superdev_exit(void)
 {
 	sdv_netlink_exit();
+	sdv_policy_exit();
 	sdv_registry_stop();
 	sdv_lane_exit();
 	sdv_bus_exit();
 	sdv_lease_exit();
 	sdv_registry_exit();
+	sdv_cost_exit();
 }
 
 module_init(superdev_init);

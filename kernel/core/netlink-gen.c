@@ -161,8 +161,15 @@ static const struct nla_policy superdev_lane_del_nl_policy[SUPERDEV_A_LANE_INDEX
 	[SUPERDEV_A_LANE_INDEX] = { .type = NLA_U32, },
 };
 
+/* SUPERDEV_CMD_POLICY_TRY - do */
+static const struct nla_policy superdev_policy_try_nl_policy[SUPERDEV_A_POLICY_PID + 1] = {
+	[SUPERDEV_A_POLICY_PATH] = { .type = NLA_NUL_STRING, .len = 4095, },
+	[SUPERDEV_A_POLICY_CLASS] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
+	[SUPERDEV_A_POLICY_PID] = { .type = NLA_U32, },
+};
+
 /* Ops table for superdev */
-const struct genl_split_ops superdev_nl_ops[22] = {
+const struct genl_split_ops superdev_nl_ops[25] = {
 	{
 		.cmd	= SUPERDEV_CMD_AGENT_GET,
 		.doit	= superdev_nl_agent_get_doit,
@@ -332,6 +339,23 @@ const struct genl_split_ops superdev_nl_ops[22] = {
 		.policy		= superdev_lane_del_nl_policy,
 		.maxattr	= SUPERDEV_A_LANE_INDEX,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= SUPERDEV_CMD_POLICY_GET,
+		.doit	= superdev_nl_policy_get_doit,
+		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= SUPERDEV_CMD_POLICY_DEL,
+		.doit	= superdev_nl_policy_del_doit,
+		.flags	= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_POLICY_TRY,
+		.doit		= superdev_nl_policy_try_doit,
+		.policy		= superdev_policy_try_nl_policy,
+		.maxattr	= SUPERDEV_A_POLICY_PID,
+		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

@@ -11,6 +11,8 @@
 #include <linux/tracepoint.h>
 #include <uapi/superdev.h>
 
+#include "policy.h"
+
 TRACE_EVENT(superdev_agent,
 	TP_PROTO(u32 portid, bool is_bound),
 	TP_ARGS(portid, is_bound),
@@ -112,6 +114,44 @@ TRACE_EVENT(superdev_lease,
 				   { SUPERDEV_ROLE_LENT, "lent" }),
 		  show_superdev_lease_state(__entry->from),
 		  show_superdev_lease_state(__entry->to))
+);
+
+TRACE_EVENT(superdev_policy,
+	TP_PROTO(const char *name, const char *what),
+	TP_ARGS(name, what),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__string(what, what)
+	),
+	TP_fast_assign(
+		__assign_str(name);
+		__assign_str(what);
+	),
+	TP_printk("%s %s", __get_str(name), __get_str(what))
+);
+
+TRACE_EVENT(superdev_decision,
+	TP_PROTO(u32 pid, const char *path, const struct sdv_choice *choice),
+	TP_ARGS(pid, path, choice),
+	TP_STRUCT__entry(
+		__field(u32, pid)
+		__field(u32, lease)
+		__field(u64, took_ns)
+		__string(path, path)
+		__string(policy, choice->policy)
+		__string(why, choice->why)
+	),
+	TP_fast_assign(
+		__entry->pid = pid;
+		__entry->lease = choice->lease;
+		__entry->took_ns = choice->took_ns;
+		__assign_str(path);
+		__assign_str(policy);
+		__assign_str(why);
+	),
+	TP_printk("pid=%u %s lease=%u policy=%s took=%lluns: %s", __entry->pid,
+		  __get_str(path), __entry->lease, __get_str(policy), __entry->took_ns,
+		  __get_str(why))
 );
 
 #endif /* _SUPERDEV_TRACE_H */
