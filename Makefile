@@ -2,6 +2,7 @@
 #
 #	make			agent, worker, CLI and the modules for this kernel
 #	make modules KVERS="…"	modules for other installed kernels
+#	make bpf		policies, with clang; one object for all kernels
 #	make install DESTDIR=	all of it
 #	make unit | fuzz	tests that are plain processes (scripts/test runs them)
 #	make check		sparse, checkpatch, clang-tidy, format
@@ -24,7 +25,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 CC ?= cc
 CLANG ?= clang
 CFLAGS ?= -O2 -g
-PKGS := liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-c libcap libxxhash
+PKGS := libbpf liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-c libcap libxxhash
 # Evaluated once, and only by what compiles: make modules needs none of them.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
@@ -42,8 +43,8 @@ SRC_superdevd := $(wildcard agent/daemon/*.c)
 SRC_superdev-worker := $(wildcard agent/worker/*.c)
 SRC_superdev := $(wildcard agent/cli/*.c)
 
-.PHONY: all agent modules install install-agent install-modules unit fuzz attack san check deb clean
-all: agent modules
+.PHONY: all agent modules bpf bpf-tests install install-agent install-bpf install-modules unit fuzz attack san check deb clean
+all: agent modules bpf
 agent: $(PROGRAMS:%=$(O)/%)
 
 $(O)/obj/%.o: %.c Makefile
@@ -121,13 +122,35 @@ endef
 $(foreach kv,$(KVERS),$(eval $(call modules,$(kv))))
 modules: $(foreach kv,$(KVERS),$(O)/modules/$(kv)/.built)
 
+# BPF --------------------------------------------------------------------
+
+# No types of one kernel: the sources name the members they read, and the loader
+# finds them.  The multiarch folder has asm/types.h.
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-Iuapi -Ibpf/policy
+BPF_CFLAGS += -idirafter /usr/include/$(shell $(CC) -dumpmachine)
+BPF := $(patsubst bpf/policy/%.bpf.c,$(O)/bpf/%.bpf.o,$(wildcard bpf/policy/*.bpf.c))
+BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,$(O)/bpf/tests/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
+
+define bpf_object
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+$(O)/bpf/%.bpf.o: bpf/policy/%.bpf.c Makefile
+	$(bpf_object)
+$(O)/bpf/tests/%.bpf.o: tests/bpf/%.bpf.c Makefile
+	$(bpf_object)
+bpf: $(BPF)
+bpf-tests: $(BPF_TESTS)
+
 # Installation -----------------------------------------------------------
 
 DESTDIR ?=
 PREFIX ?= /usr
 # Where /lib is a link, nothing may be installed through it into a DESTDIR.
 MODULES_ROOT ?= $(if $(shell test -L /lib && echo merged),/usr)/lib/modules
-install: install-agent install-modules
+install: install-agent install-bpf install-modules
 
 install-agent: agent
 	install -D -m 755 $(O)/superdevd $(DESTDIR)$(PREFIX)/sbin/superdevd
@@ -141,6 +164,11 @@ install-agent: agent
 	install -d -m 755 $(DESTDIR)/etc/superdev
 	for page in Documentation/man/*.[1-8]; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+install-bpf: bpf
+	for object in $(BPF); do \
+		install -D -m 644 $$object $(DESTDIR)$(PREFIX)/lib/superdev/policy/$${object##*/} || exit; done
+	install -D -m 644 bpf/policy/policy.bpf.h $(DESTDIR)$(PREFIX)/include/superdev/policy.bpf.h
 
 install-modules: modules
 	for kv in $(KVERS); do \
@@ -156,6 +184,6 @@ check:
 	scripts/check
 
 clean:
-	rm -rf $(O)/obj $(O)/san $(O)/fuzz $(O)/modules $(O)/deb $(PROGRAMS:%=$(O)/%)
+	rm -rf $(O)/bpf $(O)/obj $(O)/san $(O)/fuzz $(O)/modules $(O)/deb $(PROGRAMS:%=$(O)/%)
 
--include $(shell find $(O)/obj $(O)/san $(O)/fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/bpf $(O)/obj $(O)/san $(O)/fuzz -name '*.d' 2>/dev/null)

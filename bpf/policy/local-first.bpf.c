@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * local-first.bpf.c: remote is used only when local is not enough.
+ *
+ * While this machine has a processor for everybody who wants one, a program
+ * starts here.  When it has not, the lender with the most processors idle gets
+ * it, unless the program is known to be over before that is worth the way.
+ */
+#include "policy.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* A start elsewhere takes some round trips; a shorter program is not worth them. */
+#define WORTH_ROUND_TRIPS 20
+
+/* Idle processors of a lender, in hundredths; one whose load is not known has one. */
+static __u32 room(const struct superdev_exec_lease *lease)
+{
+	__u32 cpus = lease->cpus * 100;
+
+	if (!cpus || lease->load == SDV_UNKNOWN)
+		return 100;
+	return lease->load < cpus ? cpus - lease->load : 0;
+}
+
+SEC("struct_ops/pick_exec")
+int BPF_PROG(local_first, struct superdev_exec *exec)
+{
+	const struct superdev_exec_lease *lease, *best = 0;
+	__u32 runnable = sdv_runnable(), most = 0, i;
+	const struct superdev_cost *cost;
+
+	if (runnable <= exec->nr_cpus) {
+		sdv_pick(exec, 0, "there is room here: %u tasks want %u processors", runnable,
+			 exec->nr_cpus);
+		return 0;
+	}
+	for (i = 0; i < SDV_MAX_LEASES; i++) {
+		lease = superdev_exec_lease(exec, i);
+		if (!lease)
+			break;
+		if (!sdv_is_usable(lease) || room(lease) < most ||
+		    (best && room(lease) == most && lease->rtt_us >= best->rtt_us))
+			continue;
+		best = lease;
+		most = room(lease);
+	}
+	if (!best || !most) {
+		sdv_pick(exec, 0, "%u tasks want %u processors here, but no lender has room",
+			 runnable, exec->nr_cpus);
+		return 0;
+	}
+	cost = superdev_exec_cost(exec);
+	if (cost && cost->runs && cost->wall_us < (__u64)best->rtt_us * WORTH_ROUND_TRIPS) {
+		sdv_pick(exec, 0, "it takes %llu us, not worth a round trip of %u us",
+			 cost->wall_us, best->rtt_us);
+		return 0;
+	}
+	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u are idle",
+		 runnable, exec->nr_cpus, most / 100, most % 100);
+	return 0;
+}
+
+SEC(".struct_ops.link")
+struct superdev_policy local_first_policy = {
+	.pick_exec = (void *)local_first,
+	.name = "local-first",
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * policy.bpf.h: what a policy is written with; see Documentation/policy.
+ *
+ * The structs have the members that policies use, with the names they have in
+ * kernel/core/policy.h; where they are in a running kernel, the loader finds
+ * out from its type information.  So one object serves every kernel.
+ */
+#ifndef SUPERDEV_POLICY_BPF_H
+#define SUPERDEV_POLICY_BPF_H
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#include "superdev.h"
+
+#define SDV_POLICY_PATH_SIZE 256
+#define SDV_WHY_SIZE 128
+/* What is not known. */
+#define SDV_UNKNOWN (~0U)
+/* Of the loop that looks at every processor. */
+#define SDV_MAX_CPUS 1024
+/* Leases that a policy is shown. */
+#define SDV_MAX_LEASES 64
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct superdev_program {
+	__u64 dev;
+	__u64 ino;
+};
+
+struct superdev_cost {
+	__u32 runs;
+	__u32 remote_runs;
+	__u64 wall_us;
+	__u64 cpu_us;
+	__u64 remote_us;
+};
+
+struct superdev_exec_lease {
+	__u32 id;
+	__u32 state;
+	__u32 lanes;
+	__u32 rtt_us;
+	__u32 cpus;
+	__u32 load;
+	__u32 load_age_s;
+	char peer[SUPERDEV_NAME_LEN + 1];
+	char offer[SUPERDEV_NAME_LEN + 1];
+};
+
+struct superdev_exec {
+	__u32 pid;
+	__u32 uid;
+	__s32 nice;
+	__u32 nr_leases;
+	__u32 nr_cpus;
+	__u32 load;
+	__u64 cgroup;
+	struct superdev_program program;
+	char path[SDV_POLICY_PATH_SIZE];
+};
+
+struct superdev_policy {
+	int (*pick_exec)(struct superdev_exec *exec);
+	__u32 flags;
+	char name[SUPERDEV_NAME_LEN + 1];
+};
+
+/* The scheduler's, of one processor. */
+struct rq {
+	unsigned int nr_running;
+};
+
+#pragma clang attribute pop
+
+/* A lease that the program could run by; NULL behind the last one. */
+extern const struct superdev_exec_lease *superdev_exec_lease(struct superdev_exec *exec,
+							     __u32 index) __ksym;
+/* Decides: a lease's id, or 0: here.  The last call counts. */
+extern int superdev_exec_pick(struct superdev_exec *exec, __u32 lease, const char *why,
+			      __u32 why__sz) __ksym;
+/* What earlier runs of the program took; NULL where none was seen. */
+extern const struct superdev_cost *superdev_exec_cost(struct superdev_exec *exec) __ksym;
+/* A run of the program was measured. */
+extern int superdev_exec_learn(struct superdev_exec *exec, _Bool is_remote, __u64 wall_us,
+			       __u64 cpu_us) __ksym;
+
+extern const struct rq runqueues __ksym;
+
+/* Decides, with a reason as printf() would make it. */
+#define sdv_pick(exec, lease, fmt, args...)					\
+({										\
+	char sdv_why[SDV_WHY_SIZE];						\
+										\
+	BPF_SNPRINTF(sdv_why, sizeof(sdv_why), fmt, ##args);			\
+	superdev_exec_pick(exec, lease, sdv_why, sizeof(sdv_why));		\
+})
+
+/*
+ * Tasks that run or want to, on all processors, now; the one that asks is
+ * among them.
+ */
+static __always_inline __u32 sdv_runnable(void)
+{
+	const struct rq *rq;
+	__u32 cpu, nr = 0;
+
+	for (cpu = 0; cpu < SDV_MAX_CPUS; cpu++) {
+		rq = bpf_per_cpu_ptr(&runqueues, cpu);
+		if (!rq)
+			break;
+		nr += rq->nr_running;
+	}
+	return nr;
+}
+
+/* Whether a program can be started by that lease now. */
+static __always_inline _Bool sdv_is_usable(const struct superdev_exec_lease *lease)
+{
+	return lease->state == SUPERDEV_LEASE_STATE_ACTIVE && lease->lanes;
+}
+
+#endif /* SUPERDEV_POLICY_BPF_H */
