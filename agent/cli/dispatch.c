@@ -85,6 +85,9 @@ int cli_dispatch(struct cli *cli, int nr, char *const *words)
 		if (nr > 1 && !strcmp(words[1], "help"))
 			return cli_help(cli, object, nr > 2 ? words[2] : NULL);
 		command = cli_find(object, nr > 1 ? words[1] : "list", &is_object);
+		/* Of what there is one, there is nothing to list. */
+		if (!command && nr == 1)
+			command = cli_find(object, "show", &is_object);
 		if (!command)
 			return cli_unknown(cli, object, words[1]);
 		used = nr > 1 ? 2 : 1;

@@ -239,3 +239,39 @@ json_object *cli_json_device(const struct sdv_lease_info *lease)
 	add_bool(json, "read_only", lease->read_only);
 	return json;
 }
+
+json_object *cli_json_policy(const struct sdv_policy_info *policy)
+{
+	json_object *json = json_object_new_object(), *last = NULL;
+	bool is_attached = *policy->name;
+
+	add_text(json, "name", is_attached, policy->name);
+	add_number(json, "since", is_attached, policy->since);
+	add_number(json, "decisions", is_attached, policy->decisions);
+	add_number(json, "remote", is_attached, policy->remote);
+	add_number(json, "declined", is_attached, policy->declined);
+	if (*policy->last_name) {
+		last = json_object_new_object();
+		add_text(last, "name", true, policy->last_name);
+		add_number(last, "time", true, policy->last_time);
+		add_text(last, "error", true, policy->last_error);
+	}
+	json_object_object_add(json, "before", last);
+	return json;
+}
+
+json_object *cli_json_choice(const struct sdv_policy_info *question, const struct sdv_policy_info *choice)
+{
+	bool is_remote = SDV_HAS(choice, SUPERDEV_A_POLICY_LEASE);
+	json_object *json = json_object_new_object();
+
+	add_text(json, "path", true, question->path);
+	add_text(json, "class", true, question->class_name);
+	add_number(json, "lease", is_remote, choice->lease);
+	add_text(json, "peer", is_remote, choice->peer);
+	add_text(json, "offer", is_remote, choice->offer);
+	add_text(json, "why", true, choice->why);
+	add_text(json, "policy", *choice->name, choice->name);
+	add_number(json, "took_ns", *choice->name, choice->took_ns);
+	return json;
+}

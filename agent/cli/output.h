@@ -47,6 +47,9 @@ json_object *cli_json_peer(const struct sdv_peer_info *peer);
 json_object *cli_json_offer(const struct sdv_offer_info *offer);
 json_object *cli_json_lease(const struct sdv_lease_info *lease);
 json_object *cli_json_lane(const struct sdv_lane_info *lane);
+json_object *cli_json_policy(const struct sdv_policy_info *policy);
+/* A trial: what was asked, and what would be decided. */
+json_object *cli_json_choice(const struct sdv_policy_info *question, const struct sdv_policy_info *choice);
 json_object *cli_json_device(const struct sdv_lease_info *lease);
 /* A text as JSON has it: what is no UTF-8 becomes U+FFFD. */
 json_object *cli_json_text(const char *text);

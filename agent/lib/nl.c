@@ -405,6 +405,35 @@ int sdv_nl_lane(struct sdv_nl *nl, int cmd, const struct sdv_lane_info *info)
 	return request(nl, cmd, &sdv_nl_lane_set, info, info->has, &answer);
 }
 
+int sdv_nl_policy_get(struct sdv_nl *nl, struct sdv_policy_info *ret_policy)
+{
+	struct answer answer = { 0 };
+	int r = request_get(nl, SUPERDEV_CMD_POLICY_GET, &sdv_nl_policy_set, NULL, 0, &answer);
+
+	if (!r)
+		*ret_policy = answer.event.policy;
+	return r;
+}
+
+int sdv_nl_policy_del(struct sdv_nl *nl)
+{
+	struct answer answer = { 0 };
+
+	return request(nl, SUPERDEV_CMD_POLICY_DEL, &sdv_nl_policy_set, NULL, 0, &answer);
+}
+
+int sdv_nl_policy_try(struct sdv_nl *nl, const struct sdv_policy_info *question,
+		      struct sdv_policy_info *ret_choice)
+{
+	struct answer answer = { 0 };
+	int r = request_get(nl, SUPERDEV_CMD_POLICY_TRY, &sdv_nl_policy_set, question, question->has,
+			    &answer);
+
+	if (!r)
+		*ret_choice = answer.event.policy;
+	return r;
+}
+
 /* A name that no object can have: -ENOENT, as for any other that is not there. */
 static int name_copy(char *dst, const char *src)
 {

@@ -98,6 +98,23 @@ struct sdv_lane_info {
 	char error[SDV_TEXT_SIZE];
 };
 
+/* What decides where work goes; or, of a trial, question and answer. */
+struct sdv_policy_info {
+	uint64_t has;
+	char name[SDV_NAME_SIZE];
+	uint64_t since, decisions, remote, declined;
+	char last_name[SDV_NAME_SIZE];
+	uint64_t last_time;
+	char last_error[SDV_TEXT_SIZE];
+	char path[4096];
+	char class_name[SDV_NAME_SIZE];
+	uint32_t pid, lease;
+	char peer[SDV_NAME_SIZE];
+	char offer[SDV_NAME_SIZE];
+	char why[SDV_TEXT_SIZE];
+	uint64_t took_ns;
+};
+
 /* What a notification or a dump gives; cmd says which member. */
 struct sdv_event {
 	int cmd; /* SUPERDEV_CMD_..._NTF, or ..._GET in a dump */
@@ -107,6 +124,7 @@ struct sdv_event {
 		struct sdv_offer_info offer;
 		struct sdv_lease_info lease;
 		struct sdv_lane_info lane;
+		struct sdv_policy_info policy;
 	};
 };
 
@@ -138,6 +156,12 @@ int sdv_nl_offer(struct sdv_nl *nl, int cmd, const struct sdv_offer_info *info);
 /* ret_id may be NULL; set by LEASE_ADD and LEASE_REPORT. */
 int sdv_nl_lease(struct sdv_nl *nl, int cmd, const struct sdv_lease_info *info, uint32_t *ret_id);
 int sdv_nl_lane(struct sdv_nl *nl, int cmd, const struct sdv_lane_info *info);
+/* The machine's policy; get works without one, too.  -ENOENT of del: there is none. */
+int sdv_nl_policy_get(struct sdv_nl *nl, struct sdv_policy_info *ret_policy);
+int sdv_nl_policy_del(struct sdv_nl *nl);
+/* What would be decided of question's path, class and pid. */
+int sdv_nl_policy_try(struct sdv_nl *nl, const struct sdv_policy_info *question,
+		      struct sdv_policy_info *ret_choice);
 /* One object by name; -ENOENT. */
 int sdv_nl_peer_get(struct sdv_nl *nl, const char *name, struct sdv_peer_info *ret_peer);
 int sdv_nl_offer_get(struct sdv_nl *nl, const char *peer, const char *name, struct sdv_offer_info *ret_offer);

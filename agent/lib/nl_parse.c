@@ -27,6 +27,7 @@ static_assert(offsetof(struct sdv_peer_info, has) == 0, "has comes first");
 static_assert(offsetof(struct sdv_offer_info, has) == 0, "has comes first");
 static_assert(offsetof(struct sdv_lease_info, has) == 0, "has comes first");
 static_assert(offsetof(struct sdv_lane_info, has) == 0, "has comes first");
+static_assert(offsetof(struct sdv_policy_info, has) == 0, "has comes first");
 
 static const struct sdv_nl_field agent_fields[] = {
 	FIELD(sdv_agent_info, name, AGENT, NAME, STRING),
@@ -101,6 +102,25 @@ static const struct sdv_nl_field lane_fields[] = {
 	FIELD(sdv_lane_info, error, LANE, ERROR, STRING),
 };
 
+static const struct sdv_nl_field policy_fields[] = {
+	FIELD(sdv_policy_info, name, POLICY, NAME, STRING),
+	FIELD(sdv_policy_info, since, POLICY, SINCE, U64),
+	FIELD(sdv_policy_info, decisions, POLICY, DECISIONS, U64),
+	FIELD(sdv_policy_info, remote, POLICY, REMOTE, U64),
+	FIELD(sdv_policy_info, declined, POLICY, DECLINED, U64),
+	FIELD(sdv_policy_info, last_name, POLICY, LAST_NAME, STRING),
+	FIELD(sdv_policy_info, last_time, POLICY, LAST_TIME, U64),
+	FIELD(sdv_policy_info, last_error, POLICY, LAST_ERROR, STRING),
+	FIELD(sdv_policy_info, path, POLICY, PATH, STRING),
+	FIELD(sdv_policy_info, class_name, POLICY, CLASS, STRING),
+	FIELD(sdv_policy_info, pid, POLICY, PID, U32),
+	FIELD(sdv_policy_info, lease, POLICY, LEASE, U32),
+	FIELD(sdv_policy_info, peer, POLICY, PEER, STRING),
+	FIELD(sdv_policy_info, offer, POLICY, OFFER, STRING),
+	FIELD(sdv_policy_info, why, POLICY, WHY, STRING),
+	FIELD(sdv_policy_info, took_ns, POLICY, TOOK_NS, U64),
+};
+
 static const struct sdv_nl_field property_fields[] = {
 	FIELD(sdv_property, name, PROPERTY, NAME, STRING),
 	FIELD(sdv_property, value, PROPERTY, VALUE, STRING),
@@ -113,6 +133,7 @@ const struct sdv_nl_set sdv_nl_peer_set = SET(peer_fields);
 const struct sdv_nl_set sdv_nl_offer_set = SET(offer_fields);
 const struct sdv_nl_set sdv_nl_lease_set = SET(lease_fields);
 const struct sdv_nl_set sdv_nl_lane_set = SET(lane_fields);
+const struct sdv_nl_set sdv_nl_policy_set = SET(policy_fields);
 const struct sdv_nl_set sdv_nl_property_set = SET(property_fields);
 
 bool sdv_nl_next(const uint8_t **buf, size_t *len, struct sdv_nl_msg *ret_msg)
@@ -269,6 +290,8 @@ int sdv_nl_parse_event(const uint8_t *payload, size_t len, struct sdv_event *ret
 	case SUPERDEV_CMD_LEASE_DEL_NTF: set = &sdv_nl_lease_set; break;
 	case SUPERDEV_CMD_LANE_GET:
 	case SUPERDEV_CMD_LANE_DOWN_NTF: set = &sdv_nl_lane_set; break;
+	case SUPERDEV_CMD_POLICY_GET:
+	case SUPERDEV_CMD_POLICY_TRY: set = &sdv_nl_policy_set; break;
 	default: return -EOPNOTSUPP;
 	}
 

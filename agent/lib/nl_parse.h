@@ -42,6 +42,7 @@ struct sdv_nl_set {
 
 extern const struct sdv_nl_set sdv_nl_agent_set, sdv_nl_peer_set, sdv_nl_offer_set;
 extern const struct sdv_nl_set sdv_nl_lease_set, sdv_nl_lane_set, sdv_nl_property_set;
+extern const struct sdv_nl_set sdv_nl_policy_set;
 
 /* One message of a datagram. */
 struct sdv_nl_msg {

@@ -55,6 +55,13 @@ static void check_event(const struct sdv_event *event)
 		break;
 	case SUPERDEV_CMD_LANE_GET:
 	case SUPERDEV_CMD_LANE_DOWN_NTF: check_text(event->lane.error, sizeof(event->lane.error)); break;
+	case SUPERDEV_CMD_POLICY_GET:
+	case SUPERDEV_CMD_POLICY_TRY:
+		check_text(event->policy.name, sizeof(event->policy.name));
+		check_text(event->policy.last_error, sizeof(event->policy.last_error));
+		check_text(event->policy.path, sizeof(event->policy.path));
+		check_text(event->policy.why, sizeof(event->policy.why));
+		break;
 	default: abort();
 	}
 }
