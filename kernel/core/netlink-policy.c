@@ -20,10 +20,6 @@
 #include "policy.h"
 #include "registry.h"
 
-DEFINE_FREE(put_pid_ref, struct pid *, put_pid(_T))
-DEFINE_FREE(put_task_ref, struct task_struct *, if (_T) put_task_struct(_T))
-DEFINE_FREE(put_net_ref, struct net *, if (!IS_ERR_OR_NULL(_T)) put_net(_T))
-
 /* 64-bit attributes are not padded: the specification names no attribute for it. */
 static int put_u64(struct sk_buff *skb, int type, u64 value)
 {
@@ -57,6 +53,33 @@ static int fill_info(struct sk_buff *skb, const struct sdv_to *to, const void *o
 	}
 	genlmsg_end(skb, header);
 	return 0;
+}
+
+/**
+ * sdv_notify_policy() - a policy was attached, detached or replaced
+ *
+ * Whoever watches the machine watches its initial namespace; the others hear
+ * of what is theirs.
+ *
+ * Context: sleeps; the order of events is that of calls, so under policy_mutex.
+ */
+void sdv_notify_policy(void)
+{
+	struct sdv_to to = { .cmd = SUPERDEV_CMD_POLICY_NTF };
+	struct sdv_policy_info policy;
+	struct sk_buff *skb;
+
+	if (!genl_has_listeners(&sdv_family, &init_net, SUPERDEV_NLGRP_EVENTS))
+		return;
+	sdv_policy_info(&policy);
+	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!skb || fill_info(skb, &to, &policy)) {
+		nlmsg_free(skb);
+		genl_set_err(&sdv_family, &init_net, 0, SUPERDEV_NLGRP_EVENTS, -ENOBUFS);
+		return;
+	}
+	genlmsg_multicast_netns(&sdv_family, &init_net, skb, 0, SUPERDEV_NLGRP_EVENTS,
+				GFP_KERNEL);
 }
 
 int superdev_nl_policy_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -101,31 +124,33 @@ static int fill_choice(struct sk_buff *skb, const struct sdv_to *to, const void 
 static int get_task(struct genl_info *info, struct task_struct **ret_task, struct net **ret_net)
 {
 	const struct nlattr *attr = info->attrs[SUPERDEV_A_POLICY_PID];
-	struct task_struct *task __free(put_task_ref) = NULL;
-	struct net *net __free(put_net_ref) = NULL;
-	struct pid *pid __free(put_pid_ref) = NULL;
+	struct task_struct *task;
+	struct net *net = NULL;
+	struct pid *pid;
 
 	if (!attr) {
 		*ret_task = get_task_struct(current);
 		*ret_net = get_net(genl_info_net(info));
 		return 0;
 	}
-	if (nla_get_u32(attr) && nla_get_u32(attr) <= INT_MAX)
-		pid = find_get_pid(nla_get_u32(attr));
+	pid = find_get_pid(nla_get_u32(attr));
 	task = get_pid_task(pid, PIDTYPE_TGID);
-	net = task ? get_net_ns_by_pid(nla_get_u32(attr)) : NULL;
-	if (IS_ERR_OR_NULL(net))
+	put_pid(pid);
+	if (task)
+		net = get_net_ns_by_pid(nla_get_u32(attr));
+	if (IS_ERR_OR_NULL(net)) {
+		if (task)
+			put_task_struct(task);
 		return sdv_refuse(info->extack, attr, -ESRCH, "there is no process %u",
 				  nla_get_u32(attr));
-	*ret_task = no_free_ptr(task);
-	*ret_net = no_free_ptr(net);
+	}
+	*ret_task = task;
+	*ret_net = net;
 	return 0;
 }
 
 int superdev_nl_policy_try_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct task_struct *task __free(put_task_ref) = NULL;
-	struct net *net __free(put_net_ref) = NULL;
 	struct path path __free(path_put) = {};
 	struct sdv_exec_ask ask = { .is_trial = true };
 	struct sdv_choice choice;
@@ -146,14 +171,14 @@ int superdev_nl_policy_try_doit(struct sk_buff *skb, struct genl_info *info)
 				  ask.path, ERR_PTR(err));
 	ask.inode = d_inode(path.dentry);
 	if (!S_ISREG(ask.inode->i_mode))
-		return sdv_refuse(info->extack, info->attrs[SUPERDEV_A_POLICY_PATH], -EACCES,
+		return sdv_refuse(info->extack, info->attrs[SUPERDEV_A_POLICY_PATH], -ENOEXEC,
 				  "that is no program but something else: '%*pE'",
 				  (int)strlen(ask.path), ask.path);
-	err = get_task(info, &task, &net);
+	err = get_task(info, &ask.task, &ask.net);
 	if (err)
 		return err;
-	ask.task = task;
-	ask.net = net;
 	sdv_policy_pick_exec(&ask, &choice);
+	put_net(ask.net);
+	put_task_struct(ask.task);
 	return sdv_reply(info, SUPERDEV_CMD_POLICY_TRY, fill_choice, &choice);
 }

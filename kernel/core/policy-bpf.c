@@ -29,8 +29,8 @@ __bpf_kfunc_start_defs();
  *
  * Return: the lease, as of when pick_exec was called, or NULL.
  */
-__bpf_kfunc const struct superdev_exec_lease *superdev_exec_lease(struct superdev_exec *exec,
-								   u32 index)
+__bpf_kfunc const struct superdev_exec_lease *
+superdev_exec_lease(struct superdev_exec *exec, u32 index)
 {
 	return sdv_exec_lease(exec, index);
 }
@@ -95,11 +95,14 @@ static struct bpf_struct_ops policy_struct_ops;
 /* Types of this module; only compared. */
 static const struct btf *policy_btf;
 
-/* Other modules' tables are struct_ops as well, and their programs know no superdev_exec. */
+/*
+ * Other modules' tables are struct_ops as well, and their programs have no
+ * superdev_exec.  Called for functions of this module only.  Do not look for
+ * @kfunc_id in policy_kfuncs: it was moved when the module's types were put on
+ * top of the kernel's, and that set was not.
+ */
 static int kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
 {
-	if (!btf_id_set8_contains(&policy_kfuncs, kfunc_id))
-		return 0;
 	return sdv_prog_is_of(prog, &policy_struct_ops, policy_btf) ? 0 : -EACCES;
 }
 
@@ -109,8 +112,8 @@ static const struct btf_kfunc_id_set policy_kfunc_set = {
 	.filter	= kfunc_filter,
 };
 
-static const struct bpf_func_proto *policy_get_func_proto(enum bpf_func_id id,
-							   const struct bpf_prog *prog)
+static const struct bpf_func_proto *
+policy_get_func_proto(enum bpf_func_id id, const struct bpf_prog *prog)
 {
 	return bpf_base_func_proto(id, prog);
 }

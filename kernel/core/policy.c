@@ -101,6 +101,7 @@ static void detach_work_fn(struct work_struct *work)
 	link->ops->detach(link);
 	bpf_link_put(link);
 }
+
 static DECLARE_WORK(detach_work, detach_work_fn);
 
 /* It is asked no more.  Context: RCU, or policy_mutex held. */
@@ -145,6 +146,7 @@ int sdv_policy_attach(const struct superdev_policy *ops, struct bpf_link *link)
 		return -ENOMEM;
 	rcu_assign_pointer(attached, policy);
 	trace_superdev_policy(ops->name, "attached");
+	sdv_notify_policy();
 	return 0;
 }
 
@@ -169,6 +171,7 @@ void sdv_policy_detach(const struct superdev_policy *ops)
 	if (!test_and_set_bit(0, &policy->is_ended))
 		set_last(ops, "the link that attached it was closed");
 	trace_superdev_policy(ops->name, "detached");
+	sdv_notify_policy();
 	kfree_rcu(policy, rcu);
 }
 
@@ -205,6 +208,7 @@ int sdv_policy_swap(const struct superdev_policy *ops, const struct superdev_pol
 	set_last(old, why);
 	rcu_assign_pointer(attached, policy);
 	trace_superdev_policy(ops->name, "swapped in");
+	sdv_notify_policy();
 	kfree_rcu(former, rcu);
 	return 0;
 }
@@ -237,8 +241,9 @@ void sdv_policy_info(struct sdv_policy_info *ret_info)
 {
 	struct policy *policy;
 
-	scoped_guard(spinlock, &last_lock)
-		*ret_info = last;
+	spin_lock(&last_lock);
+	*ret_info = last;
+	spin_unlock(&last_lock);
 	guard(rcu)();
 	policy = rcu_dereference(attached);
 	if (!policy || test_bit(0, &policy->is_ended))
@@ -482,7 +487,7 @@ static bool judge(struct policy *policy, const struct question *question, int re
 		return false;
 	}
 	if (lease->state != SUPERDEV_LEASE_STATE_ACTIVE) {
-		snprintf(choice->why, sizeof(choice->why), "the lease that was picked is %s: '%s/%s'",
+		snprintf(choice->why, sizeof(choice->why), "the lease picked is %s: '%s/%s'",
 			 sdv_lease_state_name(lease->state), lease->peer, lease->offer);
 		return true;
 	}

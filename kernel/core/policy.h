@@ -206,6 +206,9 @@ void sdv_exec_pick(struct superdev_exec *exec, u32 lease, const char *why, size_
 const struct superdev_cost *sdv_exec_cost(const struct superdev_exec *exec);
 const struct superdev_exec_lease *sdv_exec_lease(const struct superdev_exec *exec, u32 index);
 
+/* netlink-policy.c */
+void sdv_notify_policy(void);
+
 /* cost.c */
 void sdv_program_of(const struct inode *inode, struct superdev_program *ret_program);
 bool sdv_cost_get(const struct superdev_program *program, struct superdev_cost *ret_cost);
