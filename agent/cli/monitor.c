@@ -44,6 +44,7 @@ static void print_event(const struct sdv_event *event)
 	const struct sdv_peer_info *peer = &event->peer;
 	const struct sdv_offer_info *offer = &event->offer;
 	const struct sdv_lease_info *lease = &event->lease;
+	const struct sdv_policy_info *policy = &event->policy;
 	char rtt[CLI_SIZE_TEXT] = "", size[CLI_SIZE_TEXT] = "", path[256] = "";
 
 	switch (event->cmd) {
@@ -83,6 +84,12 @@ static void print_event(const struct sdv_event *event)
 	case SUPERDEV_CMD_LANE_DOWN_NTF:
 		print_line("lane %" PRIu32 " of lease %" PRIu32 ": down%s%s", event->lane.index,
 			   event->lane.lease, *event->lane.error ? ": " : "", event->lane.error);
+		break;
+	case SUPERDEV_CMD_POLICY_NTF:
+		if (*policy->name)
+			print_line("policy %s: decides from now on", policy->name);
+		else
+			print_line("policy %s: detached: %s", policy->last_name, policy->last_error);
 		break;
 	default: break;
 	}
@@ -124,6 +131,7 @@ static void json_event(const struct sdv_event *event)
 		print_json("lease-gone", "lease", cli_json_lease(&event->lease));
 		break;
 	case SUPERDEV_CMD_LANE_DOWN_NTF: print_json("lane-down", "lane", cli_json_lane(&event->lane)); break;
+	case SUPERDEV_CMD_POLICY_NTF: print_json("policy", "policy", cli_json_policy(&event->policy)); break;
 	default: break;
 	}
 }

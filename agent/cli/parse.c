@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -258,6 +259,24 @@ int cli_path_absolute(const char *path, char *ret_path, size_t size)
 	n = snprintf(ret_path, size, "%s%s%s", here ? here : "", here && here[1] ? "/" : "", path);
 	free(here);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+int cli_program_find(const char *name, char *ret_path, size_t size)
+{
+	const char *dirs = getenv("PATH"), *end;
+	struct stat st;
+	int n;
+
+	if (strchr(name, '/') || !*name)
+		return *name ? cli_path_absolute(name, ret_path, size) : -ENOENT;
+	for (; dirs && *dirs; dirs = *end ? end + 1 : end) {
+		end = strchrnul(dirs, ':');
+		n = snprintf(ret_path, size, "%.*s/%s", (int)(end - dirs), dirs, name);
+		if (n > 0 && (size_t)n < size && *ret_path == '/' && !stat(ret_path, &st) &&
+		    S_ISREG(st.st_mode) && !access(ret_path, X_OK))
+			return 0;
+	}
+	return -ENOENT;
 }
 
 void cli_size_format(uint64_t bytes, char text[CLI_SIZE_TEXT])

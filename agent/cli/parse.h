@@ -34,6 +34,8 @@ bool cli_code_normalise(const char *text, char code[CLI_CODE_DIGITS + 1]);
 bool cli_code_equal(const char *a, const char *b);
 /* 0, or -ENAMETOOLONG, or getcwd()'s. */
 int cli_path_absolute(const char *path, char *ret_path, size_t size);
+/* The file that a shell would run: what has no slash is looked for in PATH.  0, -ENOENT, or as above. */
+int cli_program_find(const char *name, char *ret_path, size_t size);
 
 /* "10.0 GiB", "512 B". */
 void cli_size_format(uint64_t bytes, char text[CLI_SIZE_TEXT]);

@@ -7,9 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bpf.h"
 #include "output.h"
@@ -109,25 +107,6 @@ int cli_policy_show(struct cli *cli, const struct cli_args *args)
 	return 0;
 }
 
-/* The file that a shell would run: what has no slash is looked for in PATH. */
-static int find_program(const char *name, char *ret_path, size_t size)
-{
-	const char *dirs = getenv("PATH"), *end;
-	struct stat st;
-	int n;
-
-	if (strchr(name, '/') || !*name)
-		return *name ? cli_path_absolute(name, ret_path, size) : -ENOENT;
-	for (; dirs && *dirs; dirs = *end ? end + 1 : end) {
-		end = strchrnul(dirs, ':');
-		n = snprintf(ret_path, size, "%.*s/%s", (int)(end - dirs), dirs, name);
-		if (n > 0 && (size_t)n < size && *ret_path == '/' && !stat(ret_path, &st) &&
-		    S_ISREG(st.st_mode) && !access(ret_path, X_OK))
-			return 0;
-	}
-	return -ENOENT;
-}
-
 static void choice_print(const struct cli *cli, const struct sdv_policy_info *choice)
 {
 	struct cli_table *table = cli_table_new(cli);
@@ -173,7 +152,7 @@ int cli_policy_try(struct cli *cli, const struct cli_args *args)
 			return cli_fail(cli, program, "pid '%s' %s", pid, why);
 		SDV_SET(&question, SUPERDEV_A_POLICY_PID);
 	}
-	r = find_program(program, question.path, sizeof(question.path));
+	r = cli_program_find(program, question.path, sizeof(question.path));
 	if (r == -ENOENT)
 		return cli_fail(cli, program, "there is no such program in PATH");
 	if (r)

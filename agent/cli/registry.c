@@ -111,6 +111,12 @@ int cli_registry_load(struct cli *cli, unsigned int what, struct cli_registry *r
 			r = 0;
 		registry.is_running = registry.agent.running;
 	}
+	if (!r && what & CLI_POLICY) {
+		r = sdv_nl_policy_get(cli->nl, &registry.policy);
+		/* An older module has none. */
+		if (r == -EOPNOTSUPP)
+			r = 0;
+	}
 	for (i = 0; !r && i < sizeof(dumps) / sizeof(dumps[0]); i++)
 		if (what & dumps[i].what)
 			r = sdv_nl_dump(cli->nl, dumps[i].cmd, take, &load);

@@ -15,6 +15,7 @@ struct cli_registry {
 	struct sdv_offer_info *offers; /* this machine's first */
 	struct sdv_lease_info *leases; /* held ones first */
 	struct sdv_lane_info *lanes;
+	struct sdv_policy_info policy; /* nameless: none is attached */
 	size_t nr_peers, nr_offers, nr_leases, nr_lanes;
 };
 
@@ -24,6 +25,7 @@ enum { /* bits: what to read */
        CLI_OFFERS = 4,
        CLI_LEASES = 8,
        CLI_LANES = 16,
+       CLI_POLICY = 32,
 };
 
 /* 0 or -errno, and then nothing is to be freed. */

@@ -203,6 +203,11 @@ static void agent_print(struct cli *cli, const struct cli_registry *registry)
 		cli_cell(table, CLI_PLAIN, "%s", key);
 		cli_row(table);
 	}
+	if (*registry->policy.name) {
+		cli_cell(table, CLI_PLAIN, "policy");
+		cli_cell(table, CLI_PLAIN, "%s", registry->policy.name);
+		cli_row(table);
+	}
 	cli_facts_print(table);
 }
 
@@ -231,7 +236,7 @@ int cli_show(struct cli *cli, const struct cli_args *args)
 	json_object *json;
 
 	(void)args;
-	if (load(cli, CLI_AGENT | CLI_PEERS | CLI_OFFERS | CLI_LEASES | CLI_LANES, &registry))
+	if (load(cli, CLI_AGENT | CLI_PEERS | CLI_OFFERS | CLI_LEASES | CLI_LANES | CLI_POLICY, &registry))
 		return CLI_FAILED;
 	if (cli->is_json) {
 		json = json_object_new_object();
@@ -245,6 +250,7 @@ int cli_show(struct cli *cli, const struct cli_args *args)
 		json_object_object_add(json, "lanes",
 				       JSON_ARRAY(registry.lanes, registry.nr_lanes, cli_json_lane));
 		json_object_object_add(json, "devices", devices_json(&registry));
+		json_object_object_add(json, "policy", cli_json_policy(&registry.policy));
 		cli_json_print(json);
 	} else {
 		agent_print(cli, &registry);

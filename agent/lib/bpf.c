@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -21,24 +22,27 @@
 
 #define TABLE        "superdev_policy"
 /* Of what the library and the verifier say, the end is what matters. */
-#define SAID_LINES   6
+#define SAID_LINES   12
 /* A policy that is just being detached for what it did makes room in this time. */
 #define ATTACH_TRIES 100
 
 /* The library's log has no argument of its own; who loads is one thread. */
-static char said[1024];
+static char said[2048];
 
 static int say(enum libbpf_print_level level, const char *format, va_list args)
 {
 	size_t used = strlen(said), len;
-	char text[16384], *line, *rest = text;
+	char *text, *line, *rest;
 
-	if (level == LIBBPF_DEBUG)
+	/* Whole, as the end of a long log tells what was wrong. */
+	if (level == LIBBPF_DEBUG || vasprintf(&text, format, args) < 0)
 		return 0;
-	vsnprintf(text, sizeof(text), format, args);
+	rest = text;
 	while ((line = strsep(&rest, "\n"))) {
 		len = strlen(line);
-		if (!len || len + 2 > sizeof(said) || !strncmp(line, "processed ", 10))
+		/* Frames around what there is to say. */
+		if (!len || len + 2 > sizeof(said) || !strncmp(line, "processed ", 10) ||
+		    !strncmp(line, "-- END ", 7) || strstr(line, "failed to load"))
 			continue;
 		/* The oldest go. */
 		while (used + len + 2 > sizeof(said)) {
@@ -51,6 +55,7 @@ static int say(enum libbpf_print_level level, const char *format, va_list args)
 		memcpy(said + used + len, "\n", 2);
 		used += len + 1;
 	}
+	free(text);
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 #define SDV_BPF_POLICY_PIN SDV_BPF_DIR "/policy"
 
 /* Enough for the verifier's last lines. */
-#define SDV_BPF_WHY_SIZE 2048
+#define SDV_BPF_WHY_SIZE 4096
 
 /**
  * sdv_bpf_policy_load - a policy from a BPF object, attached until it is unloaded

@@ -291,7 +291,8 @@ int sdv_nl_parse_event(const uint8_t *payload, size_t len, struct sdv_event *ret
 	case SUPERDEV_CMD_LANE_GET:
 	case SUPERDEV_CMD_LANE_DOWN_NTF: set = &sdv_nl_lane_set; break;
 	case SUPERDEV_CMD_POLICY_GET:
-	case SUPERDEV_CMD_POLICY_TRY: set = &sdv_nl_policy_set; break;
+	case SUPERDEV_CMD_POLICY_TRY:
+	case SUPERDEV_CMD_POLICY_NTF: set = &sdv_nl_policy_set; break;
 	default: return -EOPNOTSUPP;
 	}
 

@@ -57,6 +57,7 @@ static void check_event(const struct sdv_event *event)
 	case SUPERDEV_CMD_LANE_DOWN_NTF: check_text(event->lane.error, sizeof(event->lane.error)); break;
 	case SUPERDEV_CMD_POLICY_GET:
 	case SUPERDEV_CMD_POLICY_TRY:
+	case SUPERDEV_CMD_POLICY_NTF:
 		check_text(event->policy.name, sizeof(event->policy.name));
 		check_text(event->policy.last_error, sizeof(event->policy.last_error));
 		check_text(event->policy.path, sizeof(event->policy.path));

@@ -138,6 +138,52 @@ TEST("a device is named by its node, and a lent lease has none")
 	json_object_put(json);
 }
 
+TEST("a policy that was never attached is null, and so is the one before it")
+{
+	struct sdv_policy_info policy = { 0 };
+	json_object *json = cli_json_policy(&policy);
+
+	CHECK(!strcmp(member(json, "name"), "null"));
+	CHECK(!strcmp(member(json, "decisions"), "null"));
+	CHECK(!strcmp(member(json, "before"), "null"));
+	json_object_put(json);
+}
+
+TEST("what was attached before has its reason, whatever is attached now")
+{
+	struct sdv_policy_info policy = { .decisions = 12, .last_time = 7 };
+	json_object *json;
+
+	strcpy(policy.name, "fastest");
+	strcpy(policy.last_name, "nonsense");
+	strcpy(policy.last_error, "it picked lease 4711");
+	json = cli_json_policy(&policy);
+	CHECK(!strcmp(member(json, "name"), "fastest"));
+	CHECK(!strcmp(member(json, "decisions"), "12"));
+	CHECK(!strcmp(member(json_object_object_get(json, "before"), "error"), "it picked lease 4711"));
+	json_object_put(json);
+}
+
+TEST("a choice without a lease is to run here")
+{
+	struct sdv_policy_info question = { 0 }, choice = { 0 };
+	json_object *json;
+
+	strcpy(question.path, "/bin/true");
+	strcpy(choice.why, "there is room");
+	json = cli_json_choice(&question, &choice);
+	CHECK(!strcmp(member(json, "lease"), "null") && !strcmp(member(json, "peer"), "null"));
+	CHECK(!strcmp(member(json, "policy"), "null") && !strcmp(member(json, "took_ns"), "null"));
+	CHECK(!strcmp(member(json, "path"), "/bin/true") && !strcmp(member(json, "why"), "there is room"));
+	json_object_put(json);
+	choice.lease = 3;
+	SDV_SET(&choice, SUPERDEV_A_POLICY_LEASE);
+	strcpy(choice.peer, "nas");
+	json = cli_json_choice(&question, &choice);
+	CHECK(!strcmp(member(json, "lease"), "3") && !strcmp(member(json, "peer"), "nas"));
+	json_object_put(json);
+}
+
 int main(void)
 {
 	return test_main("cli_json");

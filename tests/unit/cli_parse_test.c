@@ -3,6 +3,7 @@
  * cli_parse_test.c: what people type and read (agent/cli/parse.c).
  */
 // LINK: agent/cli/parse.c
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,32 @@ TEST("a mistyped word finds the one that was meant, a strange one none")
 	CHECK(!cli_nearest("x", words, 4));
 	CHECK(!cli_nearest("helicopter", words, 4));
 	CHECK(!cli_nearest("peer", words, 0));
+}
+
+TEST("a program without a slash is looked for in PATH, one with it is not")
+{
+	char path[256];
+
+	setenv("PATH", "/nosuch::relative:/usr/bin:/bin", 1);
+	CHECK(!cli_program_find("sh", path, sizeof(path)));
+	CHECK(!strcmp(path, "/usr/bin/sh") || !strcmp(path, "/bin/sh"));
+	CHECK(cli_program_find("no such program", path, sizeof(path)) == -ENOENT);
+	CHECK(cli_program_find("", path, sizeof(path)) == -ENOENT);
+	CHECK(!cli_program_find("/no/such", path, sizeof(path)) && !strcmp(path, "/no/such"));
+	CHECK(!cli_program_find("./x", path, sizeof(path)) && path[0] == '/');
+	CHECK(cli_program_find("sh", path, 7) == -ENOENT);
+	setenv("PATH", "", 1);
+	CHECK(cli_program_find("sh", path, sizeof(path)) == -ENOENT);
+	unsetenv("PATH");
+	CHECK(cli_program_find("sh", path, sizeof(path)) == -ENOENT);
+}
+
+TEST("a folder in PATH is no program")
+{
+	char path[256];
+
+	setenv("PATH", "/", 1);
+	CHECK(cli_program_find("usr", path, sizeof(path)) == -ENOENT);
 }
 
 int main(void)

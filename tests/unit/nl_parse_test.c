@@ -119,6 +119,26 @@ TEST("a lease's configuration keeps its length")
 	CHECK(parse() == -EBADMSG);
 }
 
+TEST("a policy is read, and what was attached before")
+{
+	const uint64_t decisions = 7;
+
+	begin(SUPERDEV_CMD_POLICY_GET);
+	put_text(SUPERDEV_A_POLICY_NAME, "fastest");
+	put(SUPERDEV_A_POLICY_DECISIONS, &decisions, sizeof(decisions));
+	put_text(SUPERDEV_A_POLICY_LAST_ERROR, "unloaded");
+	CHECK(!parse() && !strcmp(event.policy.name, "fastest") && event.policy.decisions == 7);
+	CHECK(!strcmp(event.policy.last_error, "unloaded") && !*event.policy.last_name);
+	CHECK(!SDV_HAS(&event.policy, SUPERDEV_A_POLICY_LEASE));
+	begin(SUPERDEV_CMD_POLICY_TRY);
+	put_u32(SUPERDEV_A_POLICY_LEASE, 3);
+	put_text(SUPERDEV_A_POLICY_WHY, "it is idle");
+	CHECK(!parse() && SDV_HAS(&event.policy, SUPERDEV_A_POLICY_LEASE) && event.policy.lease == 3);
+	begin(SUPERDEV_CMD_POLICY_TRY);
+	put_u32(SUPERDEV_A_POLICY_TOOK_NS, 3);
+	CHECK(parse() == -EBADMSG);
+}
+
 TEST("a text without end, with more than one, or too long is refused")
 {
 	char longest[SUPERDEV_NAME_LEN + 2];
