@@ -67,6 +67,9 @@ GOOD = {
     "LANE_ADD": [("LANE_LEASE", u32(1, 2, 3)), ("LANE_INDEX", u32(0, 1, 99)), ("LANE_EPOCH", u32(1, 2)),
                  ("LANE_FD", u32(0, 1, client.socket.fileno(), 999)), ("LANE_TRANSPORT", u32(0, 1))],
     "LANE_DEL": [("LANE_LEASE", u32(1, 2, 3)), ("LANE_INDEX", u32(0, 1))],
+    "POLICY_TRY": [("POLICY_PATH", [b"/bin/sh\0", b"/\0", b"/nosuch\0"]), ("POLICY_CLASS", [b"cpu\0", b"null\0"]),
+                   ("POLICY_PID", u32(1, 0, 0xffffffff))],
+    "POLICY_DEL": [],
 }
 
 
@@ -97,6 +100,6 @@ for name in ("PEER_GET", "OFFER_GET", "LEASE_GET", "LANE_GET"):
     client.dump(name)
 if not nobody:
     assert sum(succeeded.values()) > runs // 50, succeeded
-    assert {"PEER_ADD", "OFFER_ADD", "AGENT_BIND"} <= set(succeeded), succeeded
+    assert {"PEER_ADD", "OFFER_ADD", "AGENT_BIND", "POLICY_TRY"} <= set(succeeded), succeeded
     assert silent == 0, f"{silent} of {refused} refusals came without a text"
 print(f"{runs} requests: {sum(succeeded.values())} carried out, {refused} refused, none worse")

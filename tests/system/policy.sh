@@ -4,10 +4,14 @@
 . "$(dirname "$0")/lib.sh"
 policies=/usr/lib/superdev/policy
 start_clean
-home sh -c 'superdev policy unload 2>/dev/null; rm -rf /tmp/policy; mkdir /tmp/policy'
+home sh -c 'superdev policy unload 2>/dev/null; rm -rf /tmp/policy; mkdir /tmp/policy; modprobe superdev_null'
 scripts/lab root -- make -s bpf-tests
 for object in build/bpf/tests/*.bpf.o; do
 	scripts/lab put home "$object" "/tmp/policy/${object##*/}"
+done
+home mkdir -p /tmp/policy/tests/kernel /tmp/policy/tests/system /tmp/policy/uapi
+for file in tests/kernel/netlink.py tests/system/policy-sight.py uapi/superdev.h; do
+	scripts/lab put home "$file" "/tmp/policy/$file"
 done
 
 # try FIELD PROGRAM…: one field of what would be decided.
@@ -70,7 +74,113 @@ home sh -c 'for i in 1 2 3 4; do superdev policy try true; done'
 ended slow "took"
 home superdev policy load /tmp/policy/silent.bpf.o
 [ "$(try why true)" = "the policy has no opinion" ] || fail "it says: $(try why true)"
+
+step "a policy sees the leases of the namespace that asks, its process and what was measured"
+home superdev policy load /tmp/policy/witness.bpf.o
+home python3 /tmp/policy/tests/system/policy-sight.py
+[ "$(shown 'x["name"]')" = witness ] || fail "the witness was detached: $(shown x)"
+[ "$(shown 'x["decisions"]')" = 0 ] || fail "trials were counted: $(shown x)"
+
+step "a lease can be picked while it is active, and only then"
+introduce
+lender superdev offer add null0 class null
+eventually 20 "home sees the offer" home superdev offer show lender/null0
+home superdev lease add lender/null0
+home superdev policy load /tmp/policy/remote.bpf.o
+[ "$(try offer true class null)" = null0 ] || fail "the lease was not picked: $(home superdev policy try true class null)"
+home superdev policy try true class null
+[ "$(try lease true)" = None ] || fail "a lease of class null was picked for class cpu"
+home modprobe -r superdev_null
+eventually 10 "the lease is suspended" lease_is home null0 suspended
+case $(try why true class null) in
+*"lease picked is suspended: 'lender/null0'"*) ;;
+*) fail "it says: $(try why true class null)" ;;
+esac
+home superdev lease del lender/null0
+
+step "who asks while policies are swapped is answered by one of them"
+home superdev policy load $policies/fastest.bpf.o
+home sh -c 'cat >/tmp/policy/ask.py <<"EOF"
+import os, sys
+sys.path.insert(0, "/tmp/policy/tests/kernel")
+from netlink import Netlink
+client, names = Netlink(), {}
+while not os.path.exists("/tmp/policy/stop"):
+    name = client.do("POLICY_TRY", path="/bin/true", class_="cpu").get("name")
+    names[name] = names.get(name, 0) + 1
+print(names)
+sys.exit(names.keys() != {"fastest", "local-first"})
+EOF
+	(python3 /tmp/policy/ask.py >/tmp/policy/asked 2>&1; echo $? >/tmp/policy/status) </dev/null >/dev/null 2>&1 &'
+home sh -ec 'for i in $(seq 10); do
+	superdev policy load /usr/lib/superdev/policy/local-first.bpf.o
+	superdev policy load /usr/lib/superdev/policy/fastest.bpf.o
+done; touch /tmp/policy/stop'
+eventually 20 "who asks ends" home test -e /tmp/policy/status
+home cat /tmp/policy/asked
+[ "$(home cat /tmp/policy/status)" = 0 ] || fail "not all were answered"
+
+step "the example of the documentation is a policy"
+mkdir -p build/doc
+sed -n '/^```c$/,/^```$/p' Documentation/policy/README.md | grep -v '^```' >build/doc/first.bpf.c
+scripts/lab root -- sh -ec 'clang -O2 -g -target bpf -mcpu=v3 -Iuapi -Ibpf/policy \
+	-idirafter "/usr/include/$(cc -dumpmachine)" -c -o build/doc/first.bpf.o build/doc/first.bpf.c'
+scripts/lab put home build/doc/first.bpf.o /tmp/policy/first.bpf.o
+home superdev policy load /tmp/policy/first.bpf.o
+[ "$(get home "" 'x["policy"]["name"]')" = first ] || fail "the overview does not have it"
+home superdev policy load $policies/fastest.bpf.o
+
+step "only root changes it, anybody may look"
+nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+# shellcheck disable=SC2086 # the command is words
+{
+	refused home "not permitted" $nobody superdev policy load $policies/fastest.bpf.o
+	refused home "not permitted" $nobody superdev policy unload
+	refused home "not permitted" $nobody superdev policy try true
+	home $nobody superdev policy show
+	refused home "not permitted" $nobody unshare -rn superdev policy try true
+	refused home "not permitted" $nobody unshare -rn superdev policy unload
+}
+[ "$(shown 'x["name"]')" = fastest ] || fail "somebody changed it: $(shown x)"
+
+step "what can't be loaded is refused with the reason, and the policy stays"
+refused home "no such file" superdev policy load /nosuch
+refused home "it is no file" superdev policy load /tmp
+refused home "no BPF object" superdev policy load /bin/true
+refused home "no struct superdev_policy" superdev policy load /tmp/policy/outsider.bpf.o
+refused home "more than one" superdev policy load /tmp/policy/twice.bpf.o
+refused home "name be letters" superdev policy load /tmp/policy/badname.bpf.o
+refused home "no such program" superdev policy try nosuch
+refused home "no program" superdev policy try /tmp
+refused home "no process 4194305" superdev policy try true pid 4194305
+output=$(home superdev policy load /tmp/policy/unchecked.bpf.o 2>&1) && fail "the verifier let it pass"
+printf '%s\n' "$output"
+case $output in
+*"the kernel refuses it"*"invalid mem access"* | *"the kernel refuses it"*"NULL check"*) ;;
+*) fail "the verifier's words are missing" ;;
+esac
+[ "$(printf '%s\n' "$output" | wc -l)" -le 14 ] || fail "too many lines"
+[ "$(shown 'x["name"]')" = fastest ] || fail "it is gone: $(shown x)"
+
+step "no other program may call the functions of policies"
+output=$(home bpftool struct_ops register /tmp/policy/outsider.bpf.o 2>&1) && fail "an outsider was let in"
+case $output in
+*"superdev_exec_learn is not allowed"*) ;;
+*) fail "it was refused for another reason: $output" ;;
+esac
+
+step "a policy that somebody attached without the pin is not ours to replace, but to unload"
 home superdev policy unload
-home test ! -e /sys/fs/bpf/superdev/policy
-home dmesg | tail -n 3
+home sh -c 'mkdir -p /sys/fs/bpf/other && bpftool struct_ops register /tmp/policy/silent.bpf.o /sys/fs/bpf/other'
+[ "$(shown 'x["name"]')" = silent ] || fail "not attached: $(shown x)"
+refused home "another policy is attached" superdev policy load $policies/fastest.bpf.o
+home superdev policy unload
+[ "$(shown 'x["name"]')" = None ] || fail "still attached: $(shown x)"
+home sh -c 'rm -r /sys/fs/bpf/other; test ! -e /sys/fs/bpf/superdev/policy'
+
+step "when the pin goes, the policy goes"
+home superdev policy load $policies/fastest.bpf.o
+home rm /sys/fs/bpf/superdev/policy
+eventually 10 "it is detached" home sh -c 'superdev -j policy show | grep -q "\"name\": *null"'
+[ "$(shown 'x["before"]["error"]')" = "the link that attached it was closed" ] || fail "it says: $(shown x)"
 no_kernel_report home
