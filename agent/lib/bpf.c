@@ -24,7 +24,7 @@
 /* Of what the library and the verifier say, the end is what matters. */
 #define SAID_LINES   12
 /* A policy that is just being detached for what it did makes room in this time. */
-#define ATTACH_TRIES 100
+#define ATTACH_TRIES 50
 
 /* The library's log has no argument of its own; who loads is one thread. */
 static char said[2048];
@@ -123,10 +123,10 @@ static int load_failed(int r, char why[SDV_BPF_WHY_SIZE])
 {
 	if (r == -EPERM)
 		return fail(why, r, "not permitted; it needs CAP_BPF and CAP_PERFMON; try it with sudo");
-	if (r == -ENOTSUP || r == -ESRCH)
+	if (r == -ENOTSUP || r == -ESRCH || r == -ENOENT)
 		return fail(why, r,
-			    "the kernel has no " TABLE
-			    "; is /sys/kernel/btf/superdev there, or was the module built without BTF?\n%s",
+			    "the kernel lacks something that it needs: is the module of this version, and "
+			    "/sys/kernel/btf/superdev there?\n%s",
 			    said_last());
 	return fail(why, r, "the kernel refuses it: %s\n%s", strerror(-r), said_last());
 }

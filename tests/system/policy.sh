@@ -160,7 +160,10 @@ case $output in
 *) fail "the verifier's words are missing" ;;
 esac
 [ "$(printf '%s\n' "$output" | wc -l)" -le 14 ] || fail "too many lines"
+home superdev policy load /tmp/policy/sleepy.bpf.o 2>/dev/null && fail "it may sleep"
 [ "$(shown 'x["name"]')" = fastest ] || fail "it is gone: $(shown x)"
+home superdev policy | grep -q fastest || fail "policy alone does not show it"
+refused home "has no command 'list'" superdev policy list
 
 step "no other program may call the functions of policies"
 output=$(home bpftool struct_ops register /tmp/policy/outsider.bpf.o 2>&1) && fail "an outsider was let in"
@@ -169,14 +172,14 @@ case $output in
 *) fail "it was refused for another reason: $output" ;;
 esac
 
-step "a policy that somebody attached without the pin is not ours to replace, but to unload"
-home superdev policy unload
-home sh -c 'mkdir -p /sys/fs/bpf/other && bpftool struct_ops register /tmp/policy/silent.bpf.o /sys/fs/bpf/other'
+step "a policy that is attached by another pin is not ours to replace, but to unload"
+home superdev policy load /tmp/policy/silent.bpf.o
+home mv /sys/fs/bpf/superdev/policy /sys/fs/bpf/other
 [ "$(shown 'x["name"]')" = silent ] || fail "not attached: $(shown x)"
 refused home "another policy is attached" superdev policy load $policies/fastest.bpf.o
 home superdev policy unload
 [ "$(shown 'x["name"]')" = None ] || fail "still attached: $(shown x)"
-home sh -c 'rm -r /sys/fs/bpf/other; test ! -e /sys/fs/bpf/superdev/policy'
+home sh -c 'rm /sys/fs/bpf/other; test ! -e /sys/fs/bpf/superdev/policy'
 
 step "when the pin goes, the policy goes"
 home superdev policy load $policies/fastest.bpf.o
