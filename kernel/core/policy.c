@@ -195,17 +195,17 @@ int sdv_policy_swap(const struct superdev_policy *ops, const struct superdev_pol
 
 	guard(mutex)(&policy_mutex);
 	former = rcu_dereference_protected(attached, lockdep_is_held(&policy_mutex));
-	if (!former || former->ops != old)
+	if (!former || former->ops != old || test_bit(0, &former->is_ended))
 		return -EAGAIN;
 	policy = policy_alloc(ops, link);
 	if (!policy)
 		return -ENOMEM;
-	if (test_and_set_bit(0, &former->is_ended)) {
-		kfree(policy);
-		return -EAGAIN;
-	}
 	snprintf(why, sizeof(why), "replaced by '%s'", ops->name);
 	set_last(old, why);
+	/*
+	 * The former is not marked as ended: who has it already shall have its
+	 * answer.  Should that be nonsense, the work item finds another one here.
+	 */
 	rcu_assign_pointer(attached, policy);
 	trace_superdev_policy(ops->name, "swapped in");
 	sdv_notify_policy();
