@@ -7,7 +7,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct sock;
 
 struct tcp_congestion_ops {
@@ -15,8 +14,7 @@ struct tcp_congestion_ops {
 	__u32 (*undo_cwnd)(struct sock *sk);
 	void (*cong_avoid)(struct sock *sk, __u32 ack, __u32 acked);
 	char name[16];
-};
-#pragma clang attribute pop
+} __attribute__((preserve_access_index));
 
 SEC("struct_ops")
 __u32 BPF_PROG(outsider_ssthresh, struct sock *sk)

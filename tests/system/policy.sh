@@ -81,7 +81,7 @@ home python3 /tmp/policy/tests/system/policy-sight.py
 [ "$(shown 'x["name"]')" = witness ] || fail "the witness was detached: $(shown x)"
 [ "$(shown 'x["decisions"]')" = 0 ] || fail "trials were counted: $(shown x)"
 
-step "a lease can be picked while it is active, and only then"
+step "a lease can be picked, for its class"
 introduce
 lender superdev offer add null0 class null
 eventually 20 "home sees the offer" home superdev offer show lender/null0
@@ -90,6 +90,28 @@ home superdev policy load /tmp/policy/remote.bpf.o
 [ "$(try offer true class null)" = null0 ] || fail "the lease was not picked: $(home superdev policy try true class null)"
 home superdev policy try true class null
 [ "$(try lease true)" = None ] || fail "a lease of class null was picked for class cpu"
+
+step "local-first lends out what there is no room for, and what is worth the way"
+home superdev policy load $policies/local-first.bpf.o
+home sh -c 'for i in 1 2 3; do (while :; do :; done) </dev/null >/dev/null 2>&1 & echo $!; done >/tmp/policy/busy'
+[ "$(try offer sh class null)" = null0 ] || fail "all processors are busy: $(home superdev policy try sh class null)"
+home superdev policy try sh class null
+case $(try why true class null) in
+"it takes 4000 us, not worth"*) ;;
+*) fail "a run takes 4 ms, a round trip is more: $(home superdev policy try true class null)" ;;
+esac
+home sh -c 'kill $(cat /tmp/policy/busy)'
+eventually 20 "there is room again" home sh -c 'superdev policy try sh class null | grep -q "room here"'
+
+step "fastest compares what is expected here and there"
+home superdev policy load $policies/fastest.bpf.o
+case $(try why true class null) in
+*"us are expected here, "*" there") ;;
+*) fail "it says: $(try why true class null)" ;;
+esac
+
+step "a lease that is picked and not active is not used"
+home superdev policy load /tmp/policy/remote.bpf.o
 home modprobe -r superdev_null
 eventually 10 "the lease is suspended" lease_is home null0 suspended
 case $(try why true class null) in
