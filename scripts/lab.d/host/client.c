@@ -212,6 +212,7 @@ static void __attribute__((noreturn)) serve(int keeper, bool has_input)
 	enum { KEEPER, INPUT, SIGNALS, COUNT };
 	int signal_fd = has_input ? make_signal_fd() : -1;
 	uint32_t credit = FRAME_WINDOW;
+	bool is_listening = true;
 	struct frame f;
 	char *data;
 
@@ -220,8 +221,8 @@ static void __attribute__((noreturn)) serve(int keeper, bool has_input)
 	for (;;) {
 		struct pollfd fds[COUNT] = {
 			[KEEPER] = { .fd = keeper, .events =
-				(short)(POLLIN | (queue_len(&to_keeper) ? POLLOUT : 0)) },
-			[INPUT] = { .fd = has_input && credit ? 0 : -1, .events = POLLIN },
+				(short)(POLLIN | (is_listening && queue_len(&to_keeper) ? POLLOUT : 0)) },
+			[INPUT] = { .fd = has_input && credit && is_listening ? 0 : -1, .events = POLLIN },
 			[SIGNALS] = { .fd = signal_fd, .events = POLLIN },
 		};
 		ssize_t n;
@@ -239,8 +240,9 @@ static void __attribute__((noreturn)) serve(int keeper, bool has_input)
 			if (!n || (n < 0 && n != -EAGAIN))
 				unreachable("its keeper ended");
 		}
-		if (queue_len(&to_keeper) && queue_write(&to_keeper, keeper, SIZE_MAX) < 0)
-			unreachable("its keeper ended");
+		/* Who has closed may have said before how the command ended: that is still to be read. */
+		if (is_listening && queue_len(&to_keeper) && queue_write(&to_keeper, keeper, SIZE_MAX) < 0)
+			is_listening = false;
 	}
 }
 
