@@ -130,14 +130,47 @@ enum superdev_blk_op {
 	SUPERDEV_BLK_ZEROES	= 5,
 };
 
+/* Operations of the cpu class. */
+enum superdev_cpu_op {
+	SUPERDEV_CPU_STATUS	= 1,	/* reply carries struct superdev_cpu_status */
+};
+
+/* Most that superdev_cpu_status.load can say. */
+#define SUPERDEV_CPU_LOAD_MAX	2000u
+
+/**
+ * struct superdev_cpu_status - how a lender of processors fares, in a reply
+ * @load:    in 1/1000, over about the last second: the part of its processors
+ *           that was busy, plus the part of the time in which some task waited
+ *           for one; at most SUPERDEV_CPU_LOAD_MAX
+ * @cpus:    processors that are online there, at least 1
+ * @tasks:   processes that run for this lease
+ * @reserved: zero
+ * @memory:  bytes available there
+ * @used_us: processor time that the lease has used, in microseconds; counts
+ *           anew where the lender was booted
+ * @reserved2: zero
+ */
+struct superdev_cpu_status {
+	__le32	load;
+	__le32	cpus;
+	__le32	tasks;
+	__le32	reserved;
+	__le64	memory;
+	__le64	used_us;
+	__le64	reserved2[4];
+};
+
 /* Feature bits of a HELLO; a bit that either side lacks is not used. */
 #define SUPERDEV_FEAT_BASE	(1ull << 0)	/* this header's frames and control ops */
 #define SUPERDEV_FEAT_NULL	(1ull << 1)
 #define SUPERDEV_FEAT_BLK	(1ull << 2)
+#define SUPERDEV_FEAT_CPU	(1ull << 4)
 /* Without these two machines cannot talk at all. */
 #define SUPERDEV_FEAT_REQUIRED	SUPERDEV_FEAT_BASE
 
 /* 64 bytes: one cache line, and no padding on any architecture. */
 _Static_assert(sizeof(struct superdev_frame) == 64, "superdev_frame is 64 bytes");
+_Static_assert(sizeof(struct superdev_cpu_status) == 64, "superdev_cpu_status is 64 bytes");
 
 #endif /* _UAPI_SUPERDEV_WIRE_H */

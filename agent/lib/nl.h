@@ -68,6 +68,8 @@ struct sdv_offer_info {
 	unsigned int nr_properties;
 	char error[SDV_TEXT_SIZE];
 	bool force;
+	uint32_t cpus;   /* as wanted; what is lent is told by the properties */
+	uint64_t memory; /* bytes, likewise */
 };
 
 struct sdv_lease_info {
@@ -88,6 +90,9 @@ struct sdv_lease_info {
 	uint8_t boot[16];
 	char error[SDV_TEXT_SIZE];
 	bool force;
+	uint32_t cpus, load, tasks; /* these and the following: where its class has them */
+	uint64_t used_us, memory;
+	uint32_t load_age_ms;
 };
 
 struct sdv_lane_info {

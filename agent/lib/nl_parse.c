@@ -64,6 +64,8 @@ static const struct sdv_nl_field offer_fields[] = {
 	FIELD(sdv_offer_info, property, OFFER, PROPERTY, PROPERTY),
 	FIELD(sdv_offer_info, error, OFFER, ERROR, STRING),
 	FIELD(sdv_offer_info, force, OFFER, FORCE, FLAG),
+	FIELD(sdv_offer_info, cpus, OFFER, CPUS, U32),
+	FIELD(sdv_offer_info, memory, OFFER, MEMORY, U64),
 };
 
 static const struct sdv_nl_field lease_fields[] = {
@@ -87,6 +89,12 @@ static const struct sdv_nl_field lease_fields[] = {
 	FIELD(sdv_lease_info, boot, LEASE, BOOT, BINARY),
 	FIELD(sdv_lease_info, error, LEASE, ERROR, STRING),
 	FIELD(sdv_lease_info, force, LEASE, FORCE, FLAG),
+	FIELD(sdv_lease_info, cpus, LEASE, CPUS, U32),
+	FIELD(sdv_lease_info, load, LEASE, LOAD, U32),
+	FIELD(sdv_lease_info, tasks, LEASE, TASKS, U32),
+	FIELD(sdv_lease_info, used_us, LEASE, USED_US, U64),
+	FIELD(sdv_lease_info, memory, LEASE, MEMORY, U64),
+	FIELD(sdv_lease_info, load_age_ms, LEASE, LOAD_AGE, U32),
 };
 
 static const struct sdv_nl_field lane_fields[] = {

@@ -361,6 +361,8 @@ static const struct sdv_attr_policy offer_policy[SUPERDEV_A_OFFER_MAX + 1] = {
 					.nested = &sdv_property_set },
 	[SUPERDEV_A_OFFER_ERROR] = TEXT,
 	[SUPERDEV_A_OFFER_FORCE] = { .type = SDV_ATTR_FLAG },
+	[SUPERDEV_A_OFFER_CPUS] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_OFFER_MEMORY] = { .type = SDV_ATTR_U64 },
 };
 SET(sdv_offer_set, SUPERDEV_A_OFFER_MAX, offer);
 
@@ -381,6 +383,12 @@ static const struct sdv_attr_policy lease_policy[SUPERDEV_A_LEASE_MAX + 1] = {
 	[SUPERDEV_A_LEASE_BOOT] = BOOT,
 	[SUPERDEV_A_LEASE_ERROR] = TEXT,
 	[SUPERDEV_A_LEASE_FORCE] = { .type = SDV_ATTR_FLAG },
+	[SUPERDEV_A_LEASE_CPUS] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_LEASE_LOAD] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_LEASE_TASKS] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_LEASE_USED_US] = { .type = SDV_ATTR_U64 },
+	[SUPERDEV_A_LEASE_MEMORY] = { .type = SDV_ATTR_U64 },
+	[SUPERDEV_A_LEASE_LOAD_AGE] = { .type = SDV_ATTR_U32 },
 };
 SET(sdv_lease_set, SUPERDEV_A_LEASE_MAX, lease);
 
@@ -401,6 +409,18 @@ static const struct sdv_attr_policy blk_config_policy[SUPERDEV_A_BLK_CONFIG_MAX 
 	[SUPERDEV_A_BLK_CONFIG_QUEUES] = { .type = SDV_ATTR_U32 },
 };
 SET(sdv_blk_config_set, SUPERDEV_A_BLK_CONFIG_MAX, blk_config);
+
+static const struct sdv_attr_policy cpu_config_policy[SUPERDEV_A_CPU_CONFIG_MAX + 1] = {
+	[SUPERDEV_A_CPU_CONFIG_CPUS] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_CPU_CONFIG_MEMORY] = { .type = SDV_ATTR_U64 },
+	[SUPERDEV_A_CPU_CONFIG_ARCHITECTURE] = NAME,
+	[SUPERDEV_A_CPU_CONFIG_KERNEL] = NAME,
+	[SUPERDEV_A_CPU_CONFIG_PAGE_SIZE] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_CPU_CONFIG_X86_LEVEL] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_CPU_CONFIG_XCR0] = { .type = SDV_ATTR_U64 },
+	[SUPERDEV_A_CPU_CONFIG_XSAVE_SIZE] = { .type = SDV_ATTR_U32 },
+};
+SET(sdv_cpu_config_set, SUPERDEV_A_CPU_CONFIG_MAX, cpu_config);
 
 /*
  * Reads the header at @*pos and moves @*pos behind the value.  1: there is one,
@@ -488,7 +508,8 @@ static int attrs_check(const struct sdv_attr_set *set, const uint8_t *data, size
 
 /* attrs_check() marks what it has seen in one 64-bit word. */
 _Static_assert(SUPERDEV_A_LEASE_MAX < 64 && SUPERDEV_A_AGENT_MAX < 64 && SUPERDEV_A_PEER_MAX < 64 &&
-		       SUPERDEV_A_OFFER_MAX < 64 && SUPERDEV_A_BLK_CONFIG_MAX < 64,
+		       SUPERDEV_A_OFFER_MAX < 64 && SUPERDEV_A_BLK_CONFIG_MAX < 64 &&
+		       SUPERDEV_A_CPU_CONFIG_MAX < 64,
 	       "sets have fewer than 64 attributes");
 
 int sdv_attr_parse(const struct sdv_attr_set *set, const void *data, size_t len, struct sdv_attr *ret_attrs,

@@ -174,6 +174,7 @@ extern const struct sdv_attr_set sdv_property_set;
 extern const struct sdv_attr_set sdv_offer_set;
 extern const struct sdv_attr_set sdv_lease_set;
 extern const struct sdv_attr_set sdv_blk_config_set;
+extern const struct sdv_attr_set sdv_cpu_config_set;
 
 /* A received value; data is NULL where the attribute is absent, and points into the message. */
 struct sdv_attr {

@@ -75,11 +75,13 @@ static const struct nla_policy superdev_offer_get_nl_policy[SUPERDEV_A_OFFER_NAM
 };
 
 /* SUPERDEV_CMD_OFFER_ADD - do */
-static const struct nla_policy superdev_offer_add_nl_policy[SUPERDEV_A_OFFER_READ_ONLY + 1] = {
+static const struct nla_policy superdev_offer_add_nl_policy[SUPERDEV_A_OFFER_MEMORY + 1] = {
 	[SUPERDEV_A_OFFER_NAME] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
 	[SUPERDEV_A_OFFER_CLASS] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
 	[SUPERDEV_A_OFFER_PATH] = { .type = NLA_NUL_STRING, .len = 4095, },
 	[SUPERDEV_A_OFFER_READ_ONLY] = { .type = NLA_FLAG, },
+	[SUPERDEV_A_OFFER_CPUS] = { .type = NLA_U32, },
+	[SUPERDEV_A_OFFER_MEMORY] = { .type = NLA_U64, },
 };
 
 /* SUPERDEV_CMD_OFFER_DEL - do */
@@ -250,7 +252,7 @@ const struct genl_split_ops superdev_nl_ops[25] = {
 		.doit		= superdev_nl_offer_add_doit,
 		.post_doit	= superdev_nl_command_end,
 		.policy		= superdev_offer_add_nl_policy,
-		.maxattr	= SUPERDEV_A_OFFER_READ_ONLY,
+		.maxattr	= SUPERDEV_A_OFFER_MEMORY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -2,7 +2,8 @@
 /*
  * wire_fuzz.c: any bytes as a frame, and as the attributes of any set.
  *
- * The first byte chooses; what is accepted must survive being written again.
+ * The first byte chooses, past the last set a frame; what is accepted must survive being
+ * written again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct sdv_attr_set *const sets[] = {
-	&sdv_agent_set, &sdv_peer_set, &sdv_property_set, &sdv_offer_set, &sdv_lease_set, &sdv_blk_config_set,
+	&sdv_agent_set, &sdv_peer_set,       &sdv_property_set,   &sdv_offer_set,
+	&sdv_lease_set, &sdv_blk_config_set, &sdv_cpu_config_set,
 };
 
 static void frame_try(const uint8_t *data, size_t size)
