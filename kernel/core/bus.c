@@ -231,6 +231,53 @@ void sdv_device_error(struct sdv_device *sdev, const char *format, ...)
 }
 EXPORT_SYMBOL_GPL(sdv_device_error);
 
+/**
+ * sdv_device_set_load() - a class driver tells how its lender fares
+ * @sdev: the device
+ * @load: the figures, or NULL where nobody knows any more
+ *
+ * Core forgets them when the driver goes.
+ *
+ * Context: any but NMI.
+ */
+void sdv_device_set_load(struct sdv_device *sdev, const struct sdv_load *load)
+{
+	static const struct sdv_load unknown;
+	unsigned long flags;
+
+	/* A reader in an interrupt on this processor would wait for us for ever. */
+	write_seqlock_irqsave(&sdev->load_lock, flags);
+	sdev->load = load ? *load : unknown;
+	write_sequnlock_irqrestore(&sdev->load_lock, flags);
+}
+EXPORT_SYMBOL_GPL(sdv_device_set_load);
+
+/**
+ * sdv_device_get_load() - how the lender of a device fares
+ * @sdev: the device
+ * @ret_load: the figures, all of one moment; written on true
+ *
+ * Takes no lock.
+ *
+ * Context: any but NMI.
+ * Return: true, or false where its class driver says nothing.
+ */
+bool sdv_device_get_load(struct sdv_device *sdev, struct sdv_load *ret_load)
+{
+	struct sdv_load load;
+	unsigned int seq;
+
+	do {
+		seq = read_seqbegin(&sdev->load_lock);
+		load = sdev->load;
+	} while (read_seqretry(&sdev->load_lock, seq));
+	if (!load.cpus)
+		return false;
+	*ret_load = load;
+	return true;
+}
+EXPORT_SYMBOL_GPL(sdv_device_get_load);
+
 /*
  * The bus
  */
@@ -288,6 +335,7 @@ static int bus_probe(struct device *dev)
 err_remove:
 	sdrv->remove(sdev);
 err_failed:
+	sdv_device_set_load(sdev, NULL);
 	sdv_lease_probe_failed(sdev, err);
 	return err;
 }
@@ -305,6 +353,7 @@ static void bus_remove(struct device *dev)
 	sdv_device_stop(sdev);
 	sdv_lease_unbound(sdev);
 	sdrv->remove(sdev);
+	sdv_device_set_load(sdev, NULL);
 }
 
 static const struct bus_type sdv_bus = {
@@ -391,6 +440,7 @@ struct sdv_device *sdv_device_alloc(struct sdv_lease *lease, const char *class,
 	sdev->index = index;
 	sdev->lease = sdv_lease_get(lease);
 	mutex_init(&sdev->lane_mutex);
+	seqlock_init(&sdev->load_lock);
 	strscpy(sdev->class, class);
 	strscpy(sdev->peer, peer);
 	strscpy(sdev->offer, offer);

@@ -10,14 +10,53 @@
 #define _SUPERDEV_BUS_H
 
 #include <linux/device.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/netlink.h>
+#include <linux/seqlock.h>
 #include <uapi/superdev.h>
 #include <uapi/superdev_wire.h>
 
 struct sdv_lane;
 struct sdv_lane_ops;
 struct sdv_lease;
+
+/**
+ * struct sdv_load - how the lender of a device fares, for choosing among lenders
+ * @cpus:	processors that the device stands for, at least 1
+ * @load:	how busy the lender is, in 1/1000: as superdev_cpu_status.load
+ * @online:	processors that are online there
+ * @tasks:	processes that run there for this lease
+ * @memory:	bytes that are available there
+ * @used_us:	processor time that the lease has used
+ * @time:	when all but @cpus was said, by ktime_get_boottime_ns(); 0, never yet
+ *
+ * Written by the class driver, by sdv_device_set_load(); read by whoever has the
+ * device, by sdv_device_get_load().
+ */
+struct sdv_load {
+	u32	cpus;
+	u32	load;
+	u32	online;
+	u32	tasks;
+	u64	memory;
+	u64	used_us;
+	u64	time;
+};
+
+/**
+ * sdv_load_age_ms() - how old figures are
+ * @load: figures with a time
+ *
+ * Return: milliseconds since then, at most U32_MAX.
+ */
+static inline u32 sdv_load_age_ms(const struct sdv_load *load)
+{
+	u64 age_ms = div_u64(ktime_get_boottime_ns() - load->time, NSEC_PER_MSEC);
+
+	return min_t(u64, age_ms, U32_MAX);
+}
 
 /**
  * struct sdv_device - a lease as a device
@@ -44,6 +83,8 @@ struct sdv_lease;
  * @config:	the class's attributes as last reported; protected by @lane_mutex
  * @config_len:	bytes of @config
  * @boot:	the lender's boot identity at this epoch
+ * @load_lock:	writers of @load, and that readers see one writing whole
+ * @load:	what the class driver last said; cpus is 0 where it says nothing
  */
 struct sdv_device {
 	struct device		dev;
@@ -64,6 +105,9 @@ struct sdv_device {
 	u8			config[SUPERDEV_CONFIG_LEN];
 	size_t			config_len;
 	u8			boot[16];
+	/* @load */
+	seqlock_t		load_lock;
+	struct sdv_load		load;
 };
 
 #define to_sdv_device(d) container_of(d, struct sdv_device, dev)
@@ -125,6 +169,9 @@ void sdv_driver_unregister(struct sdv_driver *driver);
 
 int sdv_device_start(struct sdv_device *sdev);
 void sdv_device_stop(struct sdv_device *sdev);
+
+void sdv_device_set_load(struct sdv_device *sdev, const struct sdv_load *load);
+bool sdv_device_get_load(struct sdv_device *sdev, struct sdv_load *ret_load);
 
 /* The text a user reads as the lease's error; printf-like, at most 255 bytes. */
 __printf(2, 3) void sdv_device_error(struct sdv_device *sdev, const char *format, ...);

@@ -131,6 +131,11 @@ int superdev_nl_offer_add_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	strscpy(offer->class, class);
 	offer->read_only = nla_get_flag(info->attrs[SUPERDEV_A_OFFER_READ_ONLY]);
+	/* What they mean is between the tool and the agent; 0 is as if absent. */
+	if (info->attrs[SUPERDEV_A_OFFER_CPUS])
+		offer->cpus = nla_get_u32(info->attrs[SUPERDEV_A_OFFER_CPUS]);
+	if (info->attrs[SUPERDEV_A_OFFER_MEMORY])
+		offer->memory = nla_get_u64(info->attrs[SUPERDEV_A_OFFER_MEMORY]);
 	return sdv_offer_add(ns, offer);
 }
 

@@ -7,6 +7,7 @@
  */
 #include <net/genetlink.h>
 
+#include "bus.h"
 #include "netlink-gen.h"
 #include "registry.h"
 
@@ -138,11 +139,33 @@ int sdv_fill_offer(struct sk_buff *skb, const struct sdv_to *to, const void *obj
 	    nla_put_u32(skb, SUPERDEV_A_OFFER_STATE, offer->state) ||
 	    (offer->properties_len &&
 	     nla_append(skb, offer->properties_len, offer->properties)) ||
-	    put_text(skb, SUPERDEV_A_OFFER_ERROR, offer->error)) {
+	    put_text(skb, SUPERDEV_A_OFFER_ERROR, offer->error) ||
+	    (offer->cpus && nla_put_u32(skb, SUPERDEV_A_OFFER_CPUS, offer->cpus)) ||
+	    (offer->memory && put_u64(skb, SUPERDEV_A_OFFER_MEMORY, offer->memory))) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;
 	}
 	genlmsg_end(skb, header);
+	return 0;
+}
+
+/* How its lender fares, where the class driver of its device has found out. */
+static int put_load(struct sk_buff *skb, const struct sdv_lease *lease)
+{
+	struct sdv_load load;
+
+	if (!lease->sdev || !sdv_device_get_load(lease->sdev, &load))
+		return 0;
+	if (nla_put_u32(skb, SUPERDEV_A_LEASE_CPUS, load.cpus))
+		return -EMSGSIZE;
+	if (!load.time)
+		return 0;
+	if (nla_put_u32(skb, SUPERDEV_A_LEASE_LOAD, load.load) ||
+	    nla_put_u32(skb, SUPERDEV_A_LEASE_TASKS, load.tasks) ||
+	    put_u64(skb, SUPERDEV_A_LEASE_USED_US, load.used_us) ||
+	    put_u64(skb, SUPERDEV_A_LEASE_MEMORY, load.memory) ||
+	    nla_put_u32(skb, SUPERDEV_A_LEASE_LOAD_AGE, sdv_load_age_ms(&load)))
+		return -EMSGSIZE;
 	return 0;
 }
 
@@ -178,7 +201,8 @@ int sdv_fill_lease(struct sk_buff *skb, const struct sdv_to *to, const void *obj
 	     nla_put(skb, SUPERDEV_A_LEASE_CONFIG, lease->config_len, lease->config)) ||
 	    (lease->has_boot &&
 	     nla_put(skb, SUPERDEV_A_LEASE_BOOT, sizeof(lease->boot), lease->boot)) ||
-	    put_text(skb, SUPERDEV_A_LEASE_ERROR, lease->error)) {
+	    put_text(skb, SUPERDEV_A_LEASE_ERROR, lease->error) ||
+	    put_load(skb, lease)) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;
 	}

@@ -130,6 +130,8 @@ struct sdv_peer {
  * @read_only:	no lease of it may write
  * @has_size:	@size is valid
  * @size:	bytes
+ * @cpus:	of this machine's own offers, processors as wanted; 0 the default
+ * @memory:	likewise, bytes
  * @state:	enum superdev_offer_state
  * @properties:	the property attributes as they came, back to back, or NULL
  * @properties_len: bytes of @properties
@@ -144,6 +146,8 @@ struct sdv_offer {
 	bool			read_only;
 	bool			has_size;
 	u64			size;
+	u32			cpus;
+	u64			memory;
 	enum superdev_offer_state state;
 	void			*properties;
 	size_t			properties_len;

@@ -156,6 +156,16 @@ def offers():
     say(peer="pal", name="n2", state=C["OFFER_STATE_FAILED"])
     found = {offer["name"] for offer in user.dump("OFFER_GET")}
     check("a peer's offer that is no more is forgotten", found == {"d0", "n0", "n1"}, found)
+    user.do("OFFER_ADD", name="c0", class_="cpu", cpus=3, memory=5 << 32)
+    say(name="c0", state=1, property=[{"name": "cpus", "value": "2", "source": 0}])
+    offer = user.do("OFFER_GET", name="c0")
+    check("what is wanted of processors is kept, whatever is reported",
+          (offer["cpus"], offer["memory"]) == (3, 5 << 32), offer)
+    user.do("OFFER_DEL", name="c0")
+    user.do("OFFER_ADD", name="c0", class_="cpu", cpus=0)
+    offer = user.do("OFFER_GET", name="c0")
+    check("what is not wanted is not told", "cpus" not in offer and "memory" not in offer, offer)
+    user.do("OFFER_DEL", name="c0")
 
 
 def requests():
