@@ -33,8 +33,8 @@ within() { um_wait 10 "$@" 2>/dev/null; }
 # in_state PROCESS LETTER: as ps has it; D waits for a disk.
 in_state() { [ "$(cut -d' ' -f3 "/proc/$1/stat")" = "$2" ]; }
 
-# double_begin CLASS LANES [OPTION…]: borrows from it; $device is what came of that.
-double_begin() {
+# double_start CLASS LANES [OPTION…]: borrows from it; what came of that remains to be seen.
+double_start() {
 	local line
 	coproc DOUBLE { exec /src/build/obj/tests/kernel/lender-double "$@"; }
 	# Of a coprocess's own descriptors a subshell knows nothing.
@@ -44,10 +44,16 @@ double_begin() {
 	read -r line <&8 || um_fail "lender-double $* ended"
 	[ "$line" = ready ] || um_fail "lender-double: $line"
 	nr_lanes=$2
+}
+
+# double_begin CLASS LANES [OPTION…]: the same, and its lanes are up; $device is what came of that.
+double_begin() {
+	double_start "$@"
 	all_up || um_fail "the lanes do not come up"
 	case $1 in
 	blk) device=/dev/superdev0 ;;
 	null) device=/dev/superdev-null0 ;;
+	cpu) device=/sys/bus/superdev/devices/superdev0 ;;
 	esac
 }
 
@@ -86,7 +92,9 @@ sound() {
 		--verify_state_save=0 --minimal "$@" >/tmp/fio.out 2>&1 || { tail -n 3 /tmp/fio.out >&2; return 1; }
 }
 
+# double_unload [MODULE…]: the class modules, or these, and the core; ends the test.
 double_unload() {
-	um_unload superdev_blk superdev_null superdev || um_fail "the modules do not go"
+	[ $# -gt 0 ] || set -- superdev_blk superdev_null
+	um_unload "$@" superdev || um_fail "the modules do not go"
 	exit $failed
 }

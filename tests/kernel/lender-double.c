@@ -2,9 +2,9 @@
 /*
  * lender-double.c: stands for the agent of this machine and for its peer at once.
  *
- *	lender-double CLASS LANES [tls] [nocache]
+ *	lender-double CLASS LANES [tls] [nocache] [wrong=KEY]
  *
- * Borrows one offer of CLASS (blk: 64 MiB of memory; null) from itself, over
+ * Borrows one offer of CLASS (blk: 64 MiB of memory; cpu; null) from itself, over
  * LANES connections through the loopback, in clear or under kernel TLS with
  * fixed keys.  Lanes that end are replaced.  It does what no honest lender
  * does, when told to: each line on stdin is a command, see commands[], and is
@@ -50,8 +50,9 @@ static void die(const char *what, int error, const char *text)
 /* What goes wrong -------------------------------------------------------------- */
 
 /* Where in the life of a request its lane is cut. */
-static const char *const cut_names[] = { "never", "unread", "unapplied", "unanswered", "midway" };
-enum cut { CUT_NEVER, CUT_UNREAD, CUT_UNAPPLIED, CUT_UNANSWERED, CUT_MIDWAY };
+static const char *const cut_names[] = { "never", "unread", "unapplied", "unanswered", "midway", "silent" };
+/* The last is no cut: a request is never answered, and the lane stays. */
+enum cut { CUT_NEVER, CUT_UNREAD, CUT_UNAPPLIED, CUT_UNANSWERED, CUT_MIDWAY, CUT_SILENT };
 
 static atomic_uint cut_where, cut_every; /* one request of so many */
 
@@ -90,6 +91,7 @@ static const struct bad {
 	BAD("csum-flag", flags, SUPERDEV_F_CSUM, .is_sealed = true),
 	BAD("no-memory", status, SUPERDEV_ST_NOMEM, .is_empty = true),
 	BAD("io-error", status, SUPERDEV_ST_IO, .is_empty = true),
+	BAD("no-status", status, 0, .is_empty = true),
 };
 
 static atomic_uint bad_next; /* for one reply, whichever is next */
@@ -113,12 +115,14 @@ static const struct {
 } stats[] = { { "frames", &frames }, { "replays", &replays }, { "repeats", &repeats },
 	      { "ends", &ends },     { "flushes", &flushes }, { "faults", &faults } };
 
-static bool is_blk, is_tls;
+static bool is_blk, is_cpu, is_tls;
 static bool has_cache = true;
+static const char *wrong = ""; /* key of the config that no machine can have so */
 
 /* Protects the fields below it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t *disk;
+static struct superdev_cpu_status status_told;
 static struct sdv_lease_info lease;
 static bool is_held; /* lanes that ended are not replaced */
 /* The last write of each tag, so that a replay is not applied again. */
@@ -193,6 +197,16 @@ static uint32_t apply(const struct lane *lane, const struct sdv_head *head, uint
 	if (is_blk && head->length != (head->op == SUPERDEV_BLK_WRITE ? head->count : 0)) {
 		fault("a payload that does not belong", head);
 		return SUPERDEV_ST_INVAL;
+	}
+	if (is_cpu) {
+		if (head->op != SUPERDEV_CPU_STATUS || head->tag || head->length || head->offset ||
+		    head->count)
+			fault("no question about processors", head);
+		pthread_mutex_lock(&lock);
+		memcpy(data, &status_told, sizeof(status_told));
+		pthread_mutex_unlock(&lock);
+		*ret_length = sizeof(status_told);
+		return status;
 	}
 	if (!is_blk) {
 		if (head->op != SUPERDEV_NULL_SINK)
@@ -302,6 +316,8 @@ static bool serve_one(const struct lane *lane, uint8_t *data)
 	status = apply(lane, &head, data, &length);
 	if (cut == CUT_UNANSWERED)
 		return false;
+	if (cut == CUT_SILENT)
+		return true;
 	return reply(lane, &head, status, data, length, cut == CUT_MIDWAY);
 }
 
@@ -388,7 +404,9 @@ static int lane_open(struct lane *lane)
 		return r;
 	}
 	lane->fd = fds[1];
-	lane->rules = (struct sdv_frame_rules){ .class = is_blk ? SUPERDEV_CLASS_BLK : SUPERDEV_CLASS_NULL,
+	lane->rules = (struct sdv_frame_rules){ .class = is_blk   ? SUPERDEV_CLASS_BLK
+							 : is_cpu ? SUPERDEV_CLASS_CPU
+								  : SUPERDEV_CLASS_NULL,
 						.must_csum = !is_tls,
 						.lease = lease.number,
 						.epoch = lease.epoch,
@@ -475,6 +493,31 @@ static void describe_disk(void)
 	SDV_SET(&lease, SUPERDEV_A_LEASE_CONFIG);
 }
 
+static uint8_t *put_text(uint8_t *at, uint16_t type, const char *text)
+{
+	return put(at, type, text, strlen(text) + 1);
+}
+
+static void describe_processors(void)
+{
+	uint64_t memory = strcmp(wrong, "memory") != 0 ? 1u << 30 : 1,
+		 xcr0 = strcmp(wrong, "xcr0") != 0 ? 7 : 4;
+	uint8_t *at = lease.config;
+
+	if (strcmp(wrong, "missing") != 0)
+		at = put_u32(at, SUPERDEV_A_CPU_CONFIG_CPUS, strcmp(wrong, "cpus") != 0 ? 2 : 0);
+	at = put(at, SUPERDEV_A_CPU_CONFIG_MEMORY, &memory, sizeof(memory));
+	at = put_text(at, SUPERDEV_A_CPU_CONFIG_ARCHITECTURE,
+		      strcmp(wrong, "architecture") != 0 ? "x86_64" : "x86_64\n");
+	at = put_text(at, SUPERDEV_A_CPU_CONFIG_KERNEL, "6.12.0-double");
+	at = put_u32(at, SUPERDEV_A_CPU_CONFIG_PAGE_SIZE, 4096);
+	at = put_u32(at, SUPERDEV_A_CPU_CONFIG_X86_LEVEL, 3);
+	at = put(at, SUPERDEV_A_CPU_CONFIG_XCR0, &xcr0, sizeof(xcr0));
+	at = put_u32(at, SUPERDEV_A_CPU_CONFIG_XSAVE_SIZE, 832);
+	lease.config_len = at - lease.config - (strcmp(wrong, "cut") != 0 ? 0 : 3);
+	SDV_SET(&lease, SUPERDEV_A_LEASE_CONFIG);
+}
+
 static void check(const char *what, int error)
 {
 	if (error)
@@ -512,7 +555,7 @@ static void borrow(void)
 	struct sdv_offer_info offer = { .peer = PEER, .name = OFFER, .state = SUPERDEV_OFFER_STATE_READY };
 	struct sdv_lease_info wanted = { .peer = PEER, .offer = OFFER };
 
-	strcpy(offer.class_name, is_blk ? "blk" : "null");
+	strcpy(offer.class_name, is_blk ? "blk" : is_cpu ? "cpu" : "null");
 	SDV_SET(&offer, SUPERDEV_A_OFFER_PEER);
 	SDV_SET(&offer, SUPERDEV_A_OFFER_NAME);
 	SDV_SET(&offer, SUPERDEV_A_OFFER_CLASS);
@@ -535,6 +578,8 @@ static void borrow(void)
 	SDV_SET(&lease, SUPERDEV_A_LEASE_BOOT);
 	if (is_blk)
 		describe_disk();
+	if (is_cpu)
+		describe_processors();
 	check("lease-report", report(SUPERDEV_LEASE_STATE_GRANTED));
 }
 
@@ -647,6 +692,32 @@ static int do_state(const char *unused, const char *unused2)
 	return sdv_nl_lease_get(nl, PEER, OFFER, &now) ? -1 : (int)now.state;
 }
 
+/* What STATUS answers from now on. */
+static int do_figure(const char *name, const char *value)
+{
+	uint64_t number = value ? strtoull(value, NULL, 0) : 0;
+
+	if (!name || !value)
+		return EINVAL;
+	if (!strcmp(name, "load"))
+		status_told.load = htole32(number);
+	else if (!strcmp(name, "cpus"))
+		status_told.cpus = htole32(number);
+	else if (!strcmp(name, "tasks"))
+		status_told.tasks = htole32(number);
+	else if (!strcmp(name, "memory"))
+		status_told.memory = htole64(number);
+	else if (!strcmp(name, "used_us"))
+		status_told.used_us = htole64(number);
+	else if (!strcmp(name, "reserved"))
+		status_told.reserved = htole32(number);
+	else if (!strcmp(name, "reserved2"))
+		status_told.reserved2[3] = htole64(number);
+	else
+		return EINVAL;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const char *, const char *);
@@ -659,6 +730,7 @@ static const struct {
 	{ "reboot", do_reboot }, /* of the lender */
 	{ "return", do_return }, /* [force] */
 	{ "stat", do_stat },     /* NAME: stats */
+	{ "figure", do_figure }, /* FIELD NUMBER: of struct superdev_cpu_status */
 	{ "lanes", do_lanes },   { "state", do_state },
 };
 
@@ -685,14 +757,18 @@ int main(int argc, char **argv)
 	int a;
 
 	if (argc < 3 || (nr_lanes = atoi(argv[2])) < 1 || nr_lanes > SUPERDEV_MAX_LANES)
-		die("usage: lender-double CLASS LANES [tls] [nocache]", EINVAL, "");
+		die("usage: lender-double CLASS LANES [tls] [nocache] [wrong=KEY]", EINVAL, "");
 	is_blk = !strcmp(argv[1], "blk");
+	is_cpu = !strcmp(argv[1], "cpu");
 	for (a = 3; a < argc; a++) {
 		is_tls |= !strcmp(argv[a], "tls");
 		has_cache &= !!strcmp(argv[a], "nocache");
+		if (!strncmp(argv[a], "wrong=", 6))
+			wrong = argv[a] + 6;
 	}
 	for (i = 0; i < nr_lanes; i++)
 		lanes[i].index = i;
+	status_told.cpus = htole32(4);
 	disk = calloc(1, DISK_SIZE);
 	if (!disk)
 		die("memory", ENOMEM, "");

@@ -11,18 +11,32 @@ cycle() {
 	local round
 	for round in 1 2 3; do
 		echo "round $round"
-		home superdev lease add lender/image timeout 10 || true # refused for want of memory: fine
-		home superdev lease del lender/image force || true      # there may be none
+		home superdev lease add "lender/$1" timeout 10 || true # refused for want of memory: fine
+		home superdev lease del "lender/$1" force || true      # there may be none
 	done
 }
 refused=0
 for module in superdev superdev_blk; do
 	step "leases come and go while allocations of $module fail"
-	um_failslab $module 10 40 -- cycle >/tmp/cycle.out 2>&1 || true # the status is the last command's
+	um_failslab $module 10 40 -- cycle image >/tmp/cycle.out 2>&1 || true # the status is the last command's
 	refused=$((refused + UM_FAILED))
 done
 [ $refused -gt 0 ] || um_fail "no allocation was made to fail"
 echo "$refused allocations failed"
+
+step "the same with processors"
+um_load superdev_cpu
+lender superdev offer add cpu class cpu memory 64M
+eventually 20 "home sees the offer" home superdev offer show lender/cpu
+um_failslab superdev_cpu 50 40 -- cycle cpu >/tmp/cycle.out 2>&1 || true
+[ "$UM_FAILED" -gt 0 ] || um_fail "no allocation of superdev_cpu was made to fail"
+has_figures() { is home "device list" '[d["load_age_ms"] is not None for d in x]' "[True]"; }
+eventually 30 "nothing is left of it" is home "lease list" 'len(x)' 0
+home superdev lease add lender/cpu
+eventually 10 "with memory back it has figures" has_figures
+home superdev lease del lender/cpu
+lender superdev offer del cpu
+um_unload superdev_cpu
 
 step "with memory back, all is well"
 eventually 30 "nothing is left of it" is home "lease list" 'len(x)' 0
