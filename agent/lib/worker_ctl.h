@@ -16,11 +16,12 @@
 /* Descriptors that an exec'd superdev-worker finds. */
 #define SDV_WORKER_FD_CONTROL 3 /* SOCK_SEQPACKET to the agent */
 #define SDV_WORKER_FD_LISTEN  4 /* SOCK_SEQPACKET, listening: a new agent comes in here */
-#define SDV_WORKER_FD_BACKING 5 /* what is lent, open with the lease's rights; absent: null class */
+#define SDV_WORKER_FD_BACKING \
+	5 /* what is lent, open with the lease's rights; cpu: its cgroup; may be absent */
 
 enum sdv_worker_msg_type {
 	/* agent to worker */
-	SDV_WORKER_START = 1,      /* first; lease, epoch, flags */
+	SDV_WORKER_START = 1,      /* first; lease, epoch, flags, config */
 	SDV_WORKER_LANE = 2,       /* with one descriptor: a lane, armed; index, transport */
 	SDV_WORKER_LANE_CLOSE = 3, /* index */
 	SDV_WORKER_STOP = 4,       /* finish what is in flight, then exit 0 */
@@ -42,7 +43,8 @@ struct sdv_worker_msg {
 	uint32_t flags;
 	int32_t error;
 	uint32_t config_len;
-	uint8_t config[512]; /* READY, CONFIG: the class's attributes, wire encoding */
+	uint8_t config
+		[512]; /* the class's attributes, wire encoding; START: what is lent, READY, CONFIG: all */
 };
 
 #endif

@@ -5,6 +5,7 @@
  * What the worker can do is written here, and tests/attack tries the rest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/syscall.h>
@@ -18,6 +19,8 @@
 #define RING_ENTRIES   512
 /* Rings, the agent's next connection, a lane on its way: few; the fixed table counts, too. */
 #define MAX_FDS        64
+/* Above whatever a class's open() can have got. */
+#define FD_FILES       32
 
 /* As much as there may be, at most a sixteenth of the machine's memory. */
 static int memory_open(struct sdv_worker *worker)
@@ -61,10 +64,35 @@ static int ring_open(struct sdv_worker *worker, bool has_backing, const char **r
 		r = sdv_loop_register_file(worker->loop, SDV_SLOT_LISTEN, SDV_WORKER_FD_LISTEN);
 	if (!r && has_backing)
 		r = sdv_loop_register_file(worker->loop, SDV_SLOT_BACKING, SDV_WORKER_FD_BACKING);
+	for (unsigned int i = 0; i < worker->nr_files && !r; i++)
+		if (worker->files[i] >= 0)
+			r = sdv_loop_register_file(worker->loop, SDV_SLOT_FILES + i, worker->files[i]);
 	if (r)
 		return r;
 	*ret_what = "seal the ring";
 	return sdv_loop_seal(worker->loop, kinds);
+}
+
+/*
+ * The class's files go behind the descriptors that have a number, in ascending
+ * order, as the sandbox wants them.  Return: how many, or -errno.
+ */
+static int files_gather(struct sdv_worker *worker, int *ret_fds)
+{
+	int nr = 0;
+
+	for (unsigned int i = 0; i < worker->nr_files; i++) {
+		int fd = worker->files[i];
+
+		if (fd < 0)
+			continue;
+		worker->files[i] = fcntl(fd, F_DUPFD_CLOEXEC, FD_FILES + nr);
+		if (worker->files[i] < 0)
+			return -errno;
+		close(fd);
+		ret_fds[nr++] = worker->files[i];
+	}
+	return nr;
 }
 
 /**
@@ -88,16 +116,18 @@ int sdv_worker_confine(struct sdv_worker *worker, const char **ret_what)
 		/* lane_start() */
 		{ .nr = SYS_setsockopt, .nr_args = 2, .args = { { 1, IPPROTO_TCP }, { 2, TCP_NODELAY } } },
 	};
-	static const int fds[] = { STDERR_FILENO, SDV_WORKER_FD_CONTROL, SDV_WORKER_FD_LISTEN,
-				   SDV_WORKER_FD_BACKING };
+	int fds[4 + SDV_WORKER_FILES] = { STDERR_FILENO, SDV_WORKER_FD_CONTROL, SDV_WORKER_FD_LISTEN,
+					  SDV_WORKER_FD_BACKING };
 	bool has_backing = worker->class->needs_backing;
-	const struct sdv_sandbox box = {
-		.fds = fds,
-		.nr_fds = has_backing ? 4 : 3,
-		.max_fds = MAX_FDS,
-	};
-	int r = sdv_sandbox_enter(&box, ret_what);
+	struct sdv_sandbox box = { .fds = fds, .nr_fds = has_backing ? 4 : 3, .max_fds = MAX_FDS };
+	int r = files_gather(worker, fds + box.nr_fds);
 
+	if (r < 0) {
+		*ret_what = "keep the files of the class";
+		return r;
+	}
+	box.nr_fds += (size_t)r;
+	r = sdv_sandbox_enter(&box, ret_what);
 	if (!r)
 		r = ring_open(worker, has_backing, ret_what);
 	if (r)
@@ -109,6 +139,9 @@ int sdv_worker_confine(struct sdv_worker *worker, const char **ret_what)
 	/* The ring has its own references. */
 	close(SDV_WORKER_FD_CONTROL);
 	close(SDV_WORKER_FD_LISTEN);
+	for (unsigned int i = 0; i < worker->nr_files; i++)
+		if (worker->files[i] >= 0)
+			close(worker->files[i]);
 	r = sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), ret_what);
 	if (!r)
 		close(STDERR_FILENO);

@@ -311,22 +311,26 @@ static int work(struct sdv_worker *worker)
 /* The agent's first message: which lease this is. */
 static int start_receive(struct sdv_worker *worker)
 {
-	struct sdv_worker_msg msg;
-	ssize_t len = recv(SDV_WORKER_FD_CONTROL, &msg, sizeof(msg), 0);
+	struct sdv_worker_msg *msg = &control.in;
+	ssize_t len = recv(SDV_WORKER_FD_CONTROL, msg, sizeof(*msg), 0);
 
 	if (len < 0)
 		return -errno;
-	if (len != sizeof(msg) || msg.type != SDV_WORKER_START || msg.version != SDV_WORKER_CTL_VERSION)
+	if (len != sizeof(*msg) || msg->type != SDV_WORKER_START || msg->version != SDV_WORKER_CTL_VERSION ||
+	    msg->config_len > sizeof(msg->config))
 		return -EPROTO;
-	worker->lease = msg.lease;
-	worker->epoch = msg.epoch;
-	worker->flags = msg.flags;
+	worker->lease = msg->lease;
+	worker->epoch = msg->epoch;
+	worker->flags = msg->flags;
+	worker->terms = msg->config;
+	worker->terms_len = msg->config_len;
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct sdv_worker_class *const classes[] = { &sdv_null_class, &sdv_blk_class };
+	static const struct sdv_worker_class *const classes[] = { &sdv_null_class, &sdv_blk_class,
+								  &sdv_cpu_class };
 	struct sdv_worker *worker = &control.worker;
 	const char *what = "read the agent's start message";
 	int r;

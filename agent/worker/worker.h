@@ -21,12 +21,16 @@
 #include "wire.h"
 #include "worker_ctl.h"
 
+/* Files that a class may open beside its backing. */
+#define SDV_WORKER_FILES 6
+
 /* Entries of the ring's table of fixed files. */
 enum {
 	SDV_SLOT_CONTROL,
 	SDV_SLOT_LISTEN,
 	SDV_SLOT_BACKING,
-	SDV_SLOT_LANES,
+	SDV_SLOT_FILES,
+	SDV_SLOT_LANES = SDV_SLOT_FILES + SDV_WORKER_FILES,
 	SDV_SLOT_NR = SDV_SLOT_LANES + SUPERDEV_MAX_LANES,
 };
 
@@ -76,7 +80,8 @@ struct sdv_request {
  * @wire_class:	SUPERDEV_CLASS_*
  * @needs_backing: serves SDV_WORKER_FD_BACKING
  * @open:	still as root, before the sandbox and before any frame: looks at
- *		the backing and sets @worker->kinds; 0 or -errno
+ *		the backing and sets @worker->kinds, and @worker->files where it
+ *		needs more; 0 or -errno
  * @config:	writes the class's attributes; returns their length or -EMSGSIZE
  * @check:	a header has come: SUPERDEV_ST_OK, and @need bytes will be there
  *		when the payload is complete; or the status of the refusal, and
@@ -99,11 +104,16 @@ struct sdv_worker_class {
 
 extern const struct sdv_worker_class sdv_null_class;
 extern const struct sdv_worker_class sdv_blk_class;
+extern const struct sdv_worker_class sdv_cpu_class;
 
 /**
  * struct sdv_worker - the process
  * @kinds:	operations the class needs, mask of 1 << enum sdv_op_kind
  * @lease, @epoch, @flags: from SDV_WORKER_START
+ * @terms, @terms_len: likewise, what is lent in the class's attributes; until
+ *		the class has opened
+ * @files, @nr_files: what the class's open() has opened, or -1: entries of the
+ *		table from SDV_SLOT_FILES on, once the descriptors are closed
  * @lanes:	SUPERDEV_MAX_LANES, by index
  * @requests:	the pool; @free those of it that are in no use
  * @waiting:	lanes that stopped receiving for want of memory, oldest first
@@ -120,6 +130,10 @@ struct sdv_worker {
 	uint64_t lease;
 	uint32_t epoch;
 	uint32_t flags;
+	const void *terms;
+	size_t terms_len;
+	int files[SDV_WORKER_FILES];
+	unsigned int nr_files;
 	struct sdv_lane *lanes;
 	struct sdv_request *requests;
 	struct sdv_request *free;

@@ -6,7 +6,7 @@
  * of its memory and its rings at hand, and must end with the errno, or by the
  * signal, that it names.  Needs root.
  */
-// LINK: agent/worker/confine.c agent/worker/lane.c agent/worker/arena.c
+// LINK: agent/worker/confine.c agent/worker/lane.c agent/worker/arena.c agent/worker/cpu.c agent/worker/cpu_figures.c agent/worker/cpu_machine.c
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
@@ -29,12 +29,15 @@
 /* Who has the process has its rings, whatever header hides them. */
 #include "../../agent/lib/loop.c"
 
+#include "../../agent/worker/cpu_figures.h"
 #include "../../agent/worker/lane.h"
 #include "sandbox.h"
 
 #define SIGNALLED(number) (128 + (number))
 #define BACKING           "/tmp/superdev-attack.img"
 #define OTHER             "/tmp/superdev-attack.other"
+/* Any directory stands for it; one that is a cgroup has more to tell. */
+#define CGROUP            "/sys/fs/cgroup"
 
 static struct sdv_worker worker;
 static struct io_uring *ring, *installer;
@@ -231,6 +234,46 @@ static const struct attack {
 #endif
 };
 
+/* The worker of processors may read, where that of a disk may not, and has other files. */
+RING_ATTACK(cpu_read, ring, FIXED, io_uring_prep_read(sqe, SDV_SLOT_FILES + SDV_CPU_STAT, memory, 512, 0))
+RING_ATTACK(cpu_write, ring, FIXED, io_uring_prep_write(sqe, SDV_SLOT_FILES + SDV_CPU_STAT, memory, 1, 0))
+RING_ATTACK(cpu_read_fd, ring, 0, io_uring_prep_read(sqe, STDIN_FILENO, memory, 1, 0))
+RING_ATTACK(cpu_read_buffer, ring, FIXED,
+	    io_uring_prep_read_fixed(sqe, SDV_SLOT_FILES + SDV_CPU_STAT, memory, 512, 0, 0))
+RING_ATTACK(cpu_open_beside, ring, FIXED,
+	    io_uring_prep_openat(sqe, SDV_SLOT_FILES + SDV_CPU_USAGE, "cgroup.procs", O_RDWR, 0))
+RING_ATTACK(cpu_no_backing, ring, FIXED, io_uring_prep_read(sqe, SDV_SLOT_BACKING, memory, 512, 0))
+
+/* Of what it has opened it has nothing but the entries of the table. */
+static int cpu_descriptors(void)
+{
+	for (int fd = SDV_WORKER_FD_CONTROL; fd < 64; fd++)
+		if (fd != ring->ring_fd && fd != installer->ring_fd && !close(fd))
+			return 0;
+	return EBADF;
+}
+
+static const struct attack cpu_attacks[] = {
+	{ "processors: the ring reads what tells the load, as it should", cpu_read, 0 },
+	{ "processors: the ring does not write to it", cpu_write, EACCES },
+	{ "processors: the ring reads nothing that is not in its table", cpu_read_fd, EACCES },
+	{ "processors: the ring does not read in any way but one", cpu_read_buffer, EACCES },
+	{ "processors: nothing is opened beside a file of the table", cpu_open_beside, EACCES },
+	{ "processors: the directory of its cgroup is not there", cpu_no_backing, EBADF },
+	{ "processors: no descriptor of a file was left open", cpu_descriptors, EBADF },
+	{ "processors: the ring does not open a file by path", ring_open, EACCES },
+	{ "processors: the ring does not make a socket", ring_socket, EACCES },
+	{ "processors: the ring passes no command to a file", ring_command, EACCES },
+	{ "processors: no second ring is made", call_setup, SIGNALLED(SIGSYS) },
+	{ "processors: openat kills", call_openat, SIGNALLED(SIGSYS) },
+	{ "processors: read kills", call_read, SIGNALLED(SIGSYS) },
+	{ "processors: fork kills", call_clone, SIGNALLED(SIGSYS) },
+	{ "processors: exec kills", call_exec, SIGNALLED(SIGSYS) },
+	{ "processors: ptrace kills", call_ptrace, SIGNALLED(SIGSYS) },
+	{ "processors: a signal to everybody kills the sender", call_kill, SIGNALLED(SIGSYS) },
+	{ "processors: bpf kills", call_bpf, SIGNALLED(SIGSYS) },
+};
+
 /* The second wall: what is left to a worker whose system call filter is not there. */
 static int wall_file(void)
 {
@@ -277,16 +320,44 @@ static const struct attack wall_attacks[] = {
 	{ "without the filter: no descriptor was left open", wall_descriptors, EBADF },
 };
 
-/* Descriptors as superdevd leaves them, and then as superdev-worker does it. */
-static void confine_and_attack(const struct attack *attack, bool has_filter)
+enum box {
+	BOX_WALLS, /* without the system call filter, and so without a ring */
+	BOX_DISK,
+	BOX_PROCESSORS,
+};
+
+static int disk_open(struct sdv_worker *self)
 {
-	static const struct sdv_worker_class class = { .name = "blk", .needs_backing = true };
+	self->kinds = 1u << SDV_OP_READ_BUFFER | 1u << SDV_OP_WRITE_BUFFER | 1u << SDV_OP_FSYNC |
+		      1u << SDV_OP_FALLOCATE;
+	return 0;
+}
+
+/* What the agent says to a worker of processors. */
+static void terms_make(void)
+{
+	static uint8_t terms[64];
+	struct sdv_attr_writer w;
+
+	sdv_attr_begin(&w, terms, sizeof(terms));
+	sdv_put_u32(&w, SUPERDEV_A_CPU_CONFIG_CPUS, 1);
+	sdv_put_u64(&w, SUPERDEV_A_CPU_CONFIG_MEMORY, 1u << 30);
+	worker.terms = terms;
+	worker.terms_len = (size_t)sdv_attr_end(&w);
+}
+
+/* Descriptors as superdevd leaves them, and then as superdev-worker does it. */
+static void confine_and_attack(const struct attack *attack, enum box kind)
+{
+	static const struct sdv_worker_class disk = { .name = "blk",
+						      .needs_backing = true,
+						      .open = disk_open };
 	static const int fds[] = { 2, 3, 4, 5 };
 	const struct sdv_sandbox box = { .fds = fds, .nr_fds = 4, .max_fds = 64 };
 	const char *what = "";
 	int control[2], listener, backing, r;
 
-	backing = open(BACKING, O_RDWR);
+	backing = kind == BOX_PROCESSORS ? open(CGROUP, O_RDONLY | O_DIRECTORY) : open(BACKING, O_RDWR);
 	listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (backing < 0 || listener < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control))
 		_exit(255);
@@ -295,15 +366,17 @@ static void confine_and_attack(const struct attack *attack, bool has_filter)
 	dup2(control[0], 20);
 	for (int i = 0; i < 3; i++)
 		dup2(20 + i, SDV_WORKER_FD_CONTROL + i);
-	worker.class = &class;
-	worker.kinds = 1u << SDV_OP_READ_BUFFER | 1u << SDV_OP_WRITE_BUFFER | 1u << SDV_OP_FSYNC |
-		       1u << SDV_OP_FALLOCATE;
-	r = has_filter ? sdv_worker_confine(&worker, &what) : sdv_sandbox_enter(&box, &what);
+	worker.class = kind == BOX_PROCESSORS ? &sdv_cpu_class : &disk;
+	terms_make();
+	what = "open the class";
+	r = worker.class->open(&worker);
+	if (!r)
+		r = kind == BOX_WALLS ? sdv_sandbox_enter(&box, &what) : sdv_worker_confine(&worker, &what);
 	if (r) {
 		fprintf(stderr, "can't %s: %s\n", what, strerror(-r));
 		_exit(254);
 	}
-	if (has_filter) {
+	if (kind != BOX_WALLS) {
 		ring = &worker.loop->ring;
 		installer = &worker.loop->installer;
 		memory = sdv_arena_base(worker.arena);
@@ -311,7 +384,7 @@ static void confine_and_attack(const struct attack *attack, bool has_filter)
 	_exit(attack->run());
 }
 
-static int attacks_run(const struct attack *attack, size_t nr, bool has_filter)
+static int attacks_run(const struct attack *attack, size_t nr, enum box kind)
 {
 	int failed = 0;
 
@@ -322,7 +395,7 @@ static int attacks_run(const struct attack *attack, size_t nr, bool has_filter)
 		fflush(stdout);
 		pid = fork();
 		if (!pid)
-			confine_and_attack(attack, has_filter);
+			confine_and_attack(attack, kind);
 		waitpid(pid, &status, 0);
 		result = WIFSIGNALED(status) ? SIGNALLED(WTERMSIG(status)) : WEXITSTATUS(status);
 		if (result == attack->expected) {
@@ -367,8 +440,9 @@ int main(void)
 		printf("not ok worker-attack: set up, %s\n", strerror(errno));
 		return 1;
 	}
-	failed = attacks_run(wall_attacks, sizeof(wall_attacks) / sizeof(*wall_attacks), false);
-	failed |= attacks_run(attacks, sizeof(attacks) / sizeof(*attacks), true);
+	failed = attacks_run(wall_attacks, sizeof(wall_attacks) / sizeof(*wall_attacks), BOX_WALLS);
+	failed |= attacks_run(attacks, sizeof(attacks) / sizeof(*attacks), BOX_DISK);
+	failed |= attacks_run(cpu_attacks, sizeof(cpu_attacks) / sizeof(*cpu_attacks), BOX_PROCESSORS);
 	unlink(BACKING);
 	unlink(OTHER);
 	return failed;

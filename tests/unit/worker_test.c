@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* worker_test.c: lanes, requests and the blk class, on a loop of memory. */
-// LINK: agent/worker/lane.c agent/worker/arena.c agent/worker/null.c agent/worker/blk.c agent/worker/blk_table.c agent/worker/blk_disk.c
+/* worker_test.c: lanes, requests, and the classes blk and cpu, on a loop of memory. */
+// LINK: agent/worker/lane.c agent/worker/arena.c agent/worker/null.c agent/worker/blk.c agent/worker/blk_table.c agent/worker/blk_disk.c agent/worker/cpu.c agent/worker/cpu_figures.c agent/worker/cpu_machine.c
 #include <endian.h>
 
+#include "../../agent/worker/cpu_figures.h"
 #include "harness.h"
 #include "worker_double.h"
 
@@ -523,6 +524,154 @@ TEST("the arena gives pieces that are aligned and apart, and becomes whole again
 		CHECK((pieces[i] = sdv_arena_alloc(arena, SDV_ARENA_MAX)));
 	CHECK(!sdv_arena_alloc(arena, 1) && !sdv_arena_alloc(arena, SDV_ARENA_MAX + 1));
 	sdv_arena_close(arena);
+}
+
+/* The agent lends three processors and a gibibyte. */
+static void begin_cpu(void)
+{
+	static uint8_t terms[64];
+	struct sdv_attr_writer w;
+
+	sdv_attr_begin(&w, terms, sizeof(terms));
+	sdv_put_u32(&w, SUPERDEV_A_CPU_CONFIG_CPUS, 3);
+	sdv_put_u64(&w, SUPERDEV_A_CPU_CONFIG_MEMORY, 1u << 30);
+	dbl.worker.terms = terms;
+	dbl.worker.terms_len = (size_t)sdv_attr_end(&w);
+	begin(&sdv_cpu_class);
+	/* They are told by dbl.texts from now on. */
+	for (unsigned int i = 0; i < SDV_CPU_FILES; i++) {
+		if (dbl.worker.files[i] > 2)
+			close(dbl.worker.files[i]);
+		dbl.worker.files[i] = 0;
+		dbl.texts[i] = NULL;
+	}
+	dbl.nr_texts = 0;
+}
+
+static struct superdev_cpu_status cpu_ask(void)
+{
+	struct superdev_cpu_status status;
+	struct sdv_head reply;
+
+	frame_add((struct sdv_head){ .op = SUPERDEV_CPU_STATUS, .tag = 5, .seq = 9 }, NULL, false);
+	stream_send(0);
+	reply = reply_take(0, block);
+	CHECK(reply.status == SUPERDEV_ST_OK && reply.tag == 5 && reply.seq == 9);
+	CHECK(reply.length == sizeof(status));
+	memcpy(&status, block, sizeof(status));
+	CHECK(!status.reserved && !status.reserved2[0] && !status.reserved2[3]);
+	return status;
+}
+
+static void cpu_turn(const char *stat_text, const char *usage)
+{
+	dbl.texts[SDV_CPU_STAT] = stat_text;
+	dbl.texts[SDV_CPU_LOADAVG] = "0.00 0.00 0.00 1/2 3\n";
+	dbl.texts[SDV_CPU_MEMINFO] = "MemAvailable: 2048 kB\n";
+	dbl.texts[SDV_CPU_ONLINE] = "0-3\n";
+	dbl.texts[SDV_CPU_USAGE] = usage;
+	CHECK(!sdv_cpu_class.tick(&dbl.worker));
+	double_turn();
+}
+
+TEST("processors are described as they are lent, and the machine as it is")
+{
+	struct sdv_attr attrs[SUPERDEV_A_CPU_CONFIG_MAX + 1];
+	uint8_t config[512];
+	int len;
+
+	begin_cpu();
+	len = sdv_cpu_class.config(&dbl.worker, config, sizeof(config));
+	CHECK(len > 0);
+	CHECK(!sdv_attr_parse(&sdv_cpu_config_set, config, (size_t)len, attrs, NULL));
+	CHECK(sdv_get_u32(&attrs[SUPERDEV_A_CPU_CONFIG_CPUS]) == 3);
+	CHECK(sdv_get_u64(&attrs[SUPERDEV_A_CPU_CONFIG_MEMORY]) == 1u << 30);
+	CHECK(sdv_get_u32(&attrs[SUPERDEV_A_CPU_CONFIG_PAGE_SIZE]) == (uint32_t)sysconf(_SC_PAGESIZE));
+	CHECK(sdv_has(&attrs[SUPERDEV_A_CPU_CONFIG_ARCHITECTURE]) &&
+	      sdv_has(&attrs[SUPERDEV_A_CPU_CONFIG_KERNEL]));
+#ifdef __x86_64__
+	CHECK(!strcmp(sdv_get_string(&attrs[SUPERDEV_A_CPU_CONFIG_ARCHITECTURE]), "x86_64"));
+	CHECK(sdv_get_u32(&attrs[SUPERDEV_A_CPU_CONFIG_X86_LEVEL]) >= 1);
+	CHECK(!sdv_has(&attrs[SUPERDEV_A_CPU_CONFIG_XCR0]) ||
+	      (sdv_get_u64(&attrs[SUPERDEV_A_CPU_CONFIG_XCR0]) & 3) == 3);
+#endif
+	CHECK(double_close());
+}
+
+TEST("how a lender fares is what its files said at the last tick")
+{
+	struct superdev_cpu_status status;
+
+	begin_cpu();
+	cpu_turn("cpu  90000000000 0 0 90000000000 0 0 0 0\n", "usage_usec 5000\n");
+	cpu_turn("cpu  90000000300 0 0 90000000100 0 0 0 0\n", "usage_usec 7000\n");
+	status = cpu_ask();
+	CHECK(le32toh(status.load) == 750);
+	CHECK(le32toh(status.cpus) == 4);
+	CHECK(le32toh(status.tasks) == 0);
+	CHECK(le64toh(status.memory) == 2u << 20);
+	CHECK(le64toh(status.used_us) == 7000);
+	cpu_turn("cpu  90000000300 0 0 90000000500 0 0 0 0\n", "usage_usec 7500\n");
+	status = cpu_ask();
+	CHECK(le32toh(status.load) == 0 && le64toh(status.used_us) == 7500);
+	CHECK(double_close());
+}
+
+TEST("home asks as often as it likes, and no file is read for it")
+{
+	unsigned int before;
+
+	begin_cpu();
+	cpu_turn("cpu  1 0 0 1 0 0 0 0\n", NULL);
+	before = dbl.nr_texts;
+	for (int i = 0; i < 100; i++)
+		cpu_ask();
+	CHECK(dbl.nr_texts == before && before == SDV_CPU_FILES);
+	CHECK(double_close());
+}
+
+TEST("a tick that comes while files are still being read starts nothing")
+{
+	begin_cpu();
+	dbl.holds_disk = true;
+	cpu_turn("cpu  1 0 0 1 0 0 0 0\n", NULL);
+	CHECK(dbl.nr_texts == SDV_CPU_FILES);
+	cpu_turn("cpu  1 0 0 1 0 0 0 0\n", NULL);
+	CHECK(dbl.nr_texts == SDV_CPU_FILES);
+	cpu_ask();
+	dbl.holds_disk = false;
+	double_turn();
+	cpu_turn("cpu  1 0 0 1 0 0 0 0\n", NULL);
+	CHECK(dbl.nr_texts == 2 * SDV_CPU_FILES);
+	CHECK(double_close());
+}
+
+TEST("a question about processors that is not one is refused, and the lane stays")
+{
+	begin_cpu();
+	frame_add((struct sdv_head){ .op = 2 }, NULL, false);
+	frame_add((struct sdv_head){ .op = SUPERDEV_CPU_STATUS, .length = 8 }, block_a, false);
+	frame_add((struct sdv_head){ .op = SUPERDEV_CPU_STATUS, .offset = 1 }, NULL, false);
+	frame_add((struct sdv_head){ .op = SUPERDEV_CPU_STATUS, .count = 64 }, NULL, false);
+	frame_add((struct sdv_head){ .op = SUPERDEV_CPU_STATUS, .flags = SUPERDEV_F_FUA }, NULL, false);
+	frame_add((struct sdv_head){ .op = SUPERDEV_CPU_STATUS, .epoch = 2 }, NULL, false);
+	stream_send(0);
+	CHECK(status_take(0) == SUPERDEV_ST_NOTSUPP);
+	for (int i = 0; i < 4; i++)
+		CHECK(status_take(0) == SUPERDEV_ST_INVAL);
+	CHECK(status_take(0) == SUPERDEV_ST_STALE);
+	cpu_ask();
+	CHECK(double_close());
+}
+
+TEST("a worker of processors does not start without being told how many")
+{
+	begin_cpu();
+	CHECK(double_close());
+	dbl.worker.terms_len = 0;
+	CHECK(sdv_cpu_class.open(&dbl.worker) == -EINVAL);
+	dbl.worker.terms_len = 3;
+	CHECK(sdv_cpu_class.open(&dbl.worker) == -EBADMSG);
 }
 
 int main(void)
