@@ -18,7 +18,7 @@
 #include "timer.h"
 #include "tls.h"
 
-#define FEATURES (SUPERDEV_FEAT_BASE | SUPERDEV_FEAT_NULL | SUPERDEV_FEAT_BLK)
+#define FEATURES (SUPERDEV_FEAT_BASE | SUPERDEV_FEAT_NULL | SUPERDEV_FEAT_BLK | SUPERDEV_FEAT_CPU)
 
 struct daemon_conf {
 	char name[SDV_NAME_SIZE]; /* announced to peers; the host name unless set */
@@ -58,6 +58,7 @@ struct daemon {
 	struct state *state;
 	struct pairing *pairing;
 	struct lane_watch *lane_watch;
+	struct cgroups *cgroups; /* cgroup.c */
 };
 
 /* Ends the daemon as soon as what runs now returns; @result: 0 or -errno. */

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "cgroup.h"
+#include "processors.h"
 #include "state.h"
 #include "worker_proc.h"
 
@@ -186,6 +188,16 @@ static void lent_free(struct lent *lent)
 	free(lent);
 }
 
+/* Its worker has been told to stop, if there is one. */
+static void lent_forget(struct lent *lent)
+{
+	if (!strcmp(lent->class_name, "cpu"))
+		cgroup_drop(lent->d, lent->number);
+	state_returned(lent->d, lent->offer, lent->key);
+	lent_report(lent, SUPERDEV_LEASE_STATE_GONE);
+	lent_free(lent);
+}
+
 /* @revoke: what home is told; NULL: it knows. */
 static void lent_end(struct lent *lent, const char *why, const char *revoke)
 {
@@ -196,9 +208,7 @@ static void lent_end(struct lent *lent, const char *why, const char *revoke)
 		lent_tell_home(lent, SUPERDEV_CTL_REVOKE, revoke);
 	if (lent->worker)
 		worker_stop(lent->worker);
-	state_returned(lent->d, lent->offer, lent->key);
-	lent_report(lent, SUPERDEV_LEASE_STATE_GONE);
-	lent_free(lent);
+	lent_forget(lent);
 }
 
 /* It could not be started: a new one is no more, an old one waits for home to ask again. */
@@ -219,10 +229,8 @@ __attribute__((format(printf, 3, 4))) static void lent_failed(struct lent *lent,
 	if (lent->worker)
 		worker_stop(lent->worker);
 	lent->worker = NULL;
-	if (!lent->id) {
-		state_returned(lent->d, lent->offer, lent->key);
-		lent_free(lent);
-	}
+	if (!lent->id)
+		lent_forget(lent);
 }
 
 static void lent_up(void *arg, int error)
@@ -248,13 +256,24 @@ static void lent_up(void *arg, int error)
 	lent->has_request = false;
 }
 
-static void lent_start_worker(struct lent *lent, int backing)
+static struct worker_task task_of(const struct lent *lent)
+{
+	return (struct worker_task){
+		.class_name = lent->class_name,
+		.number = lent->number,
+		.epoch = lent->epoch,
+		.read_only = lent->read_only,
+		.backing = -1,
+		.cgroup = -1,
+	};
+}
+
+static void lent_start_worker(struct lent *lent, const struct worker_task *task)
 {
 	int r;
 
 	lent->phase = LENT_STARTING;
-	r = worker_start(lent->d, lent, lent->class_name, lent->number, lent->epoch, lent->read_only, backing,
-			 &lent->worker);
+	r = worker_start(lent->d, lent, task, &lent->worker);
 	if (r < 0)
 		lent_failed(lent, SUPERDEV_ST_IO, "its worker %s could not be started: %s",
 			    lent->d->conf.worker, strerror(-r));
@@ -264,6 +283,7 @@ static void lent_opened(void *arg, int error, const void *result, int fd)
 {
 	const struct backing *backing = result;
 	struct lent *lent = arg;
+	struct worker_task task;
 
 	lent->opener = NULL;
 	if (error) {
@@ -271,8 +291,26 @@ static void lent_opened(void *arg, int error, const void *result, int fd)
 			    backing && backing->error[0] ? backing->error : strerror(-error));
 		return;
 	}
-	lent_start_worker(lent, fd);
+	task = task_of(lent);
+	task.backing = fd;
+	lent_start_worker(lent, &task);
 	close(fd);
+}
+
+/* Of classes that have no backing. */
+static void lent_start_bare(struct lent *lent, const struct offer *offer)
+{
+	struct worker_task task = task_of(lent);
+	char why[SDV_TEXT_SIZE];
+
+	if (!strcmp(lent->class_name, "cpu") &&
+	    processors_lend(lent->d, &offer->info, &task, why, sizeof(why)) < 0) {
+		lent_failed(lent, SUPERDEV_ST_IO, "%s", why);
+		return;
+	}
+	lent_start_worker(lent, &task);
+	if (task.cgroup >= 0)
+		close(task.cgroup);
 }
 
 static void lent_start(struct lent *lent)
@@ -298,7 +336,7 @@ static void lent_start(struct lent *lent)
 		return;
 	}
 	if (!offer->info.path[0]) {
-		lent_start_worker(lent, -1);
+		lent_start_bare(lent, offer);
 		return;
 	}
 	lent->phase = LENT_OPENING;
@@ -331,7 +369,7 @@ static void lend_new(struct peer *peer, struct offer *offer, const struct want *
 	struct lent *lent;
 
 	/* Each lease that is lent has its record, also those from before a reboot. */
-	if (state_is_kept(d, want->offer, peer->info.key, read_only)) {
+	if (!offer_is_shared(offer) && state_is_kept(d, want->offer, peer->info.key, read_only)) {
 		control_refuse(d, &want->request, want->number ? SUPERDEV_ST_NOENT : SUPERDEV_ST_BUSY,
 			       "offer '%s' is lent to another peer", want->offer);
 		return;

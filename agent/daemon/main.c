@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "conf.h"
 #include "conn.h"
 #include "daemon.h"
@@ -350,6 +351,7 @@ static int start(struct daemon *d)
 	if (r < 0)
 		return r;
 	workers_tidy(d);
+	cgroups_tidy(d);
 	return 0;
 }
 
@@ -365,6 +367,7 @@ static void stop(struct daemon *d)
 	peers_close(d);
 	pairing_close(d);
 	workers_leave(d);
+	cgroups_close(d);
 	conns_close(d);
 	state_close(d);
 	lanes_close(d);

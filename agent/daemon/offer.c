@@ -12,6 +12,7 @@
 
 #include "backing.h"
 #include "lease_lender.h"
+#include "processors.h"
 #include "state.h"
 
 #define LOOK_MS    15000
@@ -37,6 +38,12 @@ bool offer_is_pending(const struct offer *offer)
 	return offer->looker || offer->info.state == SUPERDEV_OFFER_STATE_PENDING;
 }
 
+/* A disk has one writer; processors have a scheduler. */
+bool offer_is_shared(const struct offer *offer)
+{
+	return !strcmp(offer->info.class_name, "cpu");
+}
+
 static void offer_report(struct daemon *d, struct sdv_offer_info *info)
 {
 	int r;
@@ -57,6 +64,9 @@ static void announce(const struct offer *offer, struct conn *conn)
 	struct sdv_attr_writer w;
 	uint8_t data[8192];
 
+	/* A home of a superdev that knows no processors could do nothing with it. */
+	if (!strcmp(info->class_name, "cpu") && !(conn->theirs.features & SUPERDEV_FEAT_CPU))
+		return;
 	sdv_attr_begin(&w, data, sizeof(data));
 	sdv_put_string(&w, SUPERDEV_A_OFFER_NAME, info->name);
 	if (offer->is_ready) {
@@ -125,28 +135,63 @@ static void offer_failed(struct offer *offer, const char *why)
 	lender_offer_settled(offer);
 }
 
-static void offer_found(struct offer *offer, const struct backing *backing)
+/* @found: its size and properties */
+static void offer_ready(struct offer *offer, const struct sdv_offer_info *found)
 {
-	struct sdv_offer_info info = { .state = SUPERDEV_OFFER_STATE_READY };
+	struct sdv_offer_info info = *found;
 
 	snprintf(info.name, sizeof(info.name), "%s", offer->info.name);
-	info.size = backing->size;
+	info.state = SUPERDEV_OFFER_STATE_READY;
 	SDV_SET(&info, SUPERDEV_A_OFFER_SIZE);
-	if (backing->kind[0]) {
-		add_property(&info, "medium", backing->kind);
-		if (backing->has_rotational)
-			add_property(&info, "rotational", backing->rotational ? "1" : "0");
+	if (info.nr_properties)
 		SDV_SET(&info, SUPERDEV_A_OFFER_PROPERTY);
-	}
 	offer->info.state = info.state;
 	offer->info.size = info.size;
 	memcpy(offer->info.property, info.property, sizeof(info.property));
 	offer->info.nr_properties = info.nr_properties;
-	sdv_log(SDV_LOG_INFO, "offer '%s': ready, class %s, %llu bytes%s", info.name, offer->info.class_name,
-		(unsigned long long)info.size, offer->info.read_only ? ", read-only" : "");
 	offer_report(offer->d, &info);
 	set_ready(offer, true);
 	lender_offer_settled(offer);
+}
+
+static void offer_found(struct offer *offer, const struct backing *backing)
+{
+	struct sdv_offer_info info = { .size = backing->size };
+
+	if (backing->kind[0])
+		add_property(&info, "medium", backing->kind);
+	if (backing->kind[0] && backing->has_rotational)
+		add_property(&info, "rotational", backing->rotational ? "1" : "0");
+	sdv_log(SDV_LOG_INFO, "offer '%s': ready, class %s, %llu bytes%s", offer->info.name,
+		offer->info.class_name, (unsigned long long)info.size,
+		offer->info.read_only ? ", read-only" : "");
+	offer_ready(offer, &info);
+}
+
+static void look_at_processors(struct offer *offer)
+{
+	struct sdv_offer_info info = { 0 };
+	struct processors processors;
+	char number[24];
+	int r;
+
+	if (offer->info.path[0] || offer->info.read_only) {
+		offer_failed(offer, "class 'cpu' takes neither path nor ro");
+		return;
+	}
+	r = processors_look(&offer->info, &processors);
+	if (r < 0) {
+		offer_failed(offer, processors.error[0] ? processors.error : strerror(-r));
+		return;
+	}
+	snprintf(number, sizeof(number), "%u", processors.cpus);
+	add_property(&info, "cpus", number);
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)processors.memory);
+	add_property(&info, "memory", number);
+	add_property(&info, "arch", processors.architecture);
+	sdv_log(SDV_LOG_INFO, "offer '%s': ready, class cpu, %u cpus, %llu bytes of memory", offer->info.name,
+		processors.cpus, (unsigned long long)processors.memory);
+	offer_ready(offer, &info);
 }
 
 static void looked(void *arg, int error, const void *result, int fd)
@@ -176,6 +221,10 @@ void offer_look(struct offer *offer)
 		return;
 	if (!strcmp(offer->info.class_name, "null")) {
 		offer_found(offer, &none);
+		return;
+	}
+	if (!strcmp(offer->info.class_name, "cpu")) {
+		look_at_processors(offer);
 		return;
 	}
 	if (strcmp(offer->info.class_name, "blk") != 0) {

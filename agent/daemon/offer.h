@@ -26,6 +26,8 @@ struct offer {
 
 struct offer *offer_by_name(struct daemon *d, const char *name);
 bool offer_is_pending(const struct offer *offer);
+/* Whether several homes may hold leases of it that can write. */
+bool offer_is_shared(const struct offer *offer);
 /* Looks at it again: what failed may be there now. */
 void offer_look(struct offer *offer);
 

@@ -162,6 +162,10 @@ static void put_offer(void *arg, const struct sdv_event *event)
 		fputs(" path", out);
 		put_word(out, info->path);
 	}
+	if (info->cpus)
+		fprintf(out, " cpus %" PRIu32, info->cpus);
+	if (info->memory)
+		fprintf(out, " memory %" PRIu64, info->memory);
 	fputs(info->read_only ? " ro\n" : "\n", out);
 }
 
@@ -425,6 +429,7 @@ static int restore_peer(struct daemon *d, char *words[WORDS_MAX], int count)
 static int restore_offer(struct daemon *d, char *words[WORDS_MAX], int count)
 {
 	const char *class_name = value_of(words, count, "class"), *path = value_of(words, count, "path");
+	const char *cpus = value_of(words, count, "cpus"), *memory = value_of(words, count, "memory");
 	struct sdv_offer_info info = { 0 };
 
 	if (!class_name)
@@ -437,7 +442,13 @@ static int restore_offer(struct daemon *d, char *words[WORDS_MAX], int count)
 		snprintf(info.path, sizeof(info.path), "%s", path);
 		SDV_SET(&info, SUPERDEV_A_OFFER_PATH);
 	}
-	if (!strcmp(words[count - 1], "ro")) {
+	info.cpus = cpus ? strtoul(cpus, NULL, 10) : 0;
+	if (info.cpus)
+		SDV_SET(&info, SUPERDEV_A_OFFER_CPUS);
+	info.memory = memory ? strtoull(memory, NULL, 10) : 0;
+	if (info.memory)
+		SDV_SET(&info, SUPERDEV_A_OFFER_MEMORY);
+	if (words[count - 1] && !strcmp(words[count - 1], "ro")) {
 		info.read_only = true;
 		SDV_SET(&info, SUPERDEV_A_OFFER_READ_ONLY);
 	}

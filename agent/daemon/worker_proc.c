@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "lease_lender.h"
 
 #define READY_MS 10000 /* from its start to its first message */
@@ -326,18 +327,21 @@ static int spawn(struct daemon *d, const char *class_name, int control, int list
 	return -r;
 }
 
-int worker_start(struct daemon *d, struct lent *lent, const char *class_name, uint64_t number, uint32_t epoch,
-		 bool read_only, int backing, struct worker **ret_worker)
+int worker_start(struct daemon *d, struct lent *lent, const struct worker_task *task,
+		 struct worker **ret_worker)
 {
-	const struct sdv_worker_msg start = {
+	struct sdv_worker_msg start = {
 		.type = SDV_WORKER_START,
-		.epoch = epoch,
-		.flags = read_only ? SDV_WORKER_F_READ_ONLY : 0,
+		.epoch = task->epoch,
+		.flags = task->read_only ? SDV_WORKER_F_READ_ONLY : 0,
+		.config_len = task->terms_len,
 	};
+	uint64_t number = task->number;
 	int pair[2], listening, r;
 	struct worker *worker;
 	pid_t pid = 0;
 
+	memcpy(start.config, task->terms, task->terms_len);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	listening = listen_at(d, number);
@@ -348,7 +352,8 @@ int worker_start(struct daemon *d, struct lent *lent, const char *class_name, ui
 	r = worker_new(d, lent, number, pair[0], &worker);
 	if (r < 0)
 		goto err_close_listening;
-	r = spawn(d, class_name, pair[1], listening, backing, &pid);
+	r = spawn(d, task->class_name, pair[1], listening, task->backing >= 0 ? task->backing : task->cgroup,
+		  &pid);
 	close(listening);
 	close(pair[1]);
 	if (r < 0) {
@@ -357,6 +362,13 @@ int worker_start(struct daemon *d, struct lent *lent, const char *class_name, ui
 		return r;
 	}
 	worker->pidfd = syscall(SYS_pidfd_open, pid, 0);
+	/* It waits for its first message, so it does nothing outside of its cgroup. */
+	if (task->cgroup >= 0) {
+		r = cgroup_enter(task->cgroup, pid);
+		if (r < 0)
+			sdv_log(SDV_LOG_WARNING, "worker of lease %" PRIu64 ": not in its cgroup: %s", number,
+				strerror(-r));
+	}
 	r = worker_send(worker, &start, -1);
 	if (r < 0) {
 		worker_stop(worker);

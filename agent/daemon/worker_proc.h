@@ -15,18 +15,32 @@ struct lent;
 struct worker;
 
 /**
- * worker_start - starts one for a lease
- * @lent:	the lease; lender_worker_*() are called with it
+ * struct worker_task - what a worker is started for
  * @class_name:	what it serves
  * @number:	of the lease
  * @epoch:	of the lease
  * @read_only:	rights
  * @backing:	descriptor, which stays the caller's, or -1
- *
+ * @cgroup:	the lease's, of cgroup_make(), or -1; likewise
+ * @terms:	what is lent, in attributes of the class; @terms_len bytes
+ */
+struct worker_task {
+	const char *class_name;
+	uint64_t number;
+	uint32_t epoch;
+	bool read_only;
+	int backing;
+	int cgroup;
+	uint8_t terms[64];
+	uint32_t terms_len;
+};
+
+/*
+ * Starts one for a lease; lender_worker_*() are called with @lent.
  * Return: 0 or -errno.
  */
-int worker_start(struct daemon *d, struct lent *lent, const char *class_name, uint64_t number, uint32_t epoch,
-		 bool read_only, int backing, struct worker **ret_worker);
+int worker_start(struct daemon *d, struct lent *lent, const struct worker_task *task,
+		 struct worker **ret_worker);
 /* Looks for one of an agent before this; -ENOENT, -ECONNREFUSED: there is none. */
 int worker_adopt(struct daemon *d, struct lent *lent, uint64_t number, struct worker **ret_worker);
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cgroup.h: what runs here for a home, bounded and weighed by cgroup v2.
+ *
+ *	BASE/lease-NUMBER		limits, and idle weight: the owner never notices
+ *	BASE/lease-NUMBER/worker	the worker of the lease
+ *
+ * BASE is the cgroup that systemd gave away to the agent (Delegate=), or
+ * "superdev" at the top.  Where there is no cgroup v2, or controllers are
+ * missing, less is bounded, which is said once.
+ */
+#ifndef SDV_CGROUP_H
+#define SDV_CGROUP_H
+
+#include <sys/types.h>
+
+#include "daemon.h"
+
+/**
+ * cgroup_make - the cgroup of a lease, new or as a worker before left it
+ * @number:	of the lease
+ * @cpus:	processors' worth of time
+ * @memory:	bytes
+ *
+ * Return: a descriptor of its directory, or -errno; -EOPNOTSUPP: there is no
+ * cgroup v2.
+ */
+int cgroup_make(struct daemon *d, uint64_t number, uint32_t cpus, uint64_t memory);
+
+/* Moves a worker into the cgroup of @fd.  Return: 0 or -errno. */
+int cgroup_enter(int fd, pid_t pid);
+
+/*
+ * The lease has ended: its cgroup goes as soon as it is empty; what is in it
+ * after some seconds is killed.
+ */
+void cgroup_drop(struct daemon *d, uint64_t number);
+
+/* Those that are empty and that no lease of @d names. */
+void cgroups_tidy(struct daemon *d);
+/* The daemon ends; what is not empty yet is the next one's to tidy. */
+void cgroups_close(struct daemon *d);
+
+#endif
