@@ -57,6 +57,10 @@ int cli_save(struct cli *cli, const struct cli_args *args)
 		print_word("class", offer->class_name);
 		if (*offer->path)
 			print_word("path", offer->path);
+		if (offer->cpus)
+			printf(" cpus %" PRIu32, offer->cpus);
+		if (offer->memory)
+			printf(" memory %" PRIu64, offer->memory);
 		printf("%s\n", offer->read_only ? " ro" : "");
 	}
 	for (i = 0; i < registry.nr_leases; i++) {

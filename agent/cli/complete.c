@@ -103,6 +103,8 @@ static void live(struct cli *cli, const struct cli_command *command, const char 
 			candidate_pair(begin, lease->peer, lease->offer);
 		if (!strcmp(value, "DEVICE") && cli_device_path(lease, path, sizeof(path)))
 			candidate(begin, path);
+		else if (!strcmp(value, "DEVICE") && cli_is_device(lease))
+			candidate_pair(begin, lease->peer, lease->offer);
 	}
 	cli_registry_free(&registry);
 }
@@ -113,7 +115,7 @@ static void value_candidates(struct cli *cli, const struct cli_command *command,
 	if (!isupper((unsigned char)*arg->value))
 		alternatives(arg->value, begin);
 	else if (!strcmp(arg->value, "CLASS"))
-		alternatives("blk|null", begin);
+		alternatives("blk|cpu|null", begin);
 	else if (!strcmp(arg->value, "FILE") || !strcmp(arg->value, "PATH") || !strcmp(arg->value, "PROGRAM"))
 		puts("FILE");
 	else if (!strcmp(arg->value, "OBJECT"))

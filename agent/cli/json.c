@@ -181,6 +181,8 @@ json_object *cli_json_offer(const struct sdv_offer_info *offer)
 	add_text(json, "state", true, cli_offer_word(offer->state));
 	add_bool(json, "read_only", offer->read_only);
 	add_text(json, "path", *offer->path, offer->path);
+	add_number(json, "cpus", cli_offer_cpus(offer), cli_offer_cpus(offer));
+	add_number(json, "memory_bytes", cli_offer_memory(offer), cli_offer_memory(offer));
 	add_text(json, "error", *offer->error, offer->error);
 	return json;
 }
@@ -237,6 +239,12 @@ json_object *cli_json_device(const struct sdv_lease_info *lease)
 	add_text(json, "class", *lease->class_name, lease->class_name);
 	add_text(json, "state", true, cli_lease_word(lease->state));
 	add_bool(json, "read_only", lease->read_only);
+	add_number(json, "cpus", SDV_HAS(lease, SUPERDEV_A_LEASE_CPUS), lease->cpus);
+	add_number(json, "load", SDV_HAS(lease, SUPERDEV_A_LEASE_LOAD), lease->load);
+	add_number(json, "tasks", SDV_HAS(lease, SUPERDEV_A_LEASE_TASKS), lease->tasks);
+	add_number(json, "used_us", SDV_HAS(lease, SUPERDEV_A_LEASE_USED_US), lease->used_us);
+	add_number(json, "memory_available", SDV_HAS(lease, SUPERDEV_A_LEASE_MEMORY), lease->memory);
+	add_number(json, "load_age_ms", SDV_HAS(lease, SUPERDEV_A_LEASE_LOAD_AGE), lease->load_age_ms);
 	return json;
 }
 

@@ -59,6 +59,34 @@ static int add_failed(struct cli *cli, const struct sdv_offer_info *offer, int r
 	}
 }
 
+/* What belongs to one class only; the agent knows whether there is so much. */
+static int take_processors(struct cli *cli, const struct cli_args *args, struct sdv_offer_info *info)
+{
+	const char *cpus = cli_arg(args, "cpus"), *memory = cli_arg(args, "memory"), *why;
+
+	if (strcmp(info->class_name, "cpu") != 0 && (cpus || memory))
+		return cli_misuse(cli, "class '%s' has no %s; it goes with class cpu", info->class_name,
+				  cpus ? "cpus" : "memory");
+	if (!strcmp(info->class_name, "cpu") && (cli_arg(args, "path") || cli_arg(args, "ro")))
+		return cli_misuse(cli, "class cpu takes no %s; what it lends is: cpus N, memory SIZE",
+				  cli_arg(args, "path") ? "path" : "ro");
+	if (cpus) {
+		why = cli_number_parse(cpus, 1, 65536, &info->cpus);
+		if (why)
+			return cli_fail(cli, info->name, "cpus '%s' %s", cpus, why);
+		SDV_SET(info, SUPERDEV_A_OFFER_CPUS);
+	}
+	if (memory) {
+		why = cli_size_parse(memory, &info->memory);
+		if (why)
+			return cli_fail(cli, info->name, "memory '%s' %s", memory, why);
+		if (!info->memory)
+			return cli_fail(cli, info->name, "memory '%s': nothing runs in none", memory);
+		SDV_SET(info, SUPERDEV_A_OFFER_MEMORY);
+	}
+	return 0;
+}
+
 int cli_offer_add(struct cli *cli, const struct cli_args *args)
 {
 	const char *name = cli_arg(args, "NAME"), *class_name = cli_arg(args, "class");
@@ -78,6 +106,9 @@ int cli_offer_add(struct cli *cli, const struct cli_args *args)
 	SDV_SET(&info, SUPERDEV_A_OFFER_NAME);
 	snprintf(info.class_name, sizeof(info.class_name), "%s", class_name);
 	SDV_SET(&info, SUPERDEV_A_OFFER_CLASS);
+	status = take_processors(cli, args, &info);
+	if (status)
+		return status;
 	if (path) {
 		r = *path ? cli_path_absolute(path, info.path, sizeof(info.path)) : -ENOENT;
 		if (r)

@@ -4,6 +4,7 @@
  */
 #include "output.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +224,56 @@ void cli_facts_print(struct cli_table *table)
 {
 	print_rows(table);
 	table_free(table);
+}
+
+/* Processors ------------------------------------------------------------- */
+
+/* Of a peer it is what the peer claims, so it may be anything. */
+static uint64_t number_of(const struct sdv_offer_info *offer, const char *name)
+{
+	uint64_t value = 0;
+
+	for (unsigned int i = 0; i < offer->nr_properties; i++)
+		if (!strcmp(offer->property[i].name, name) &&
+		    cli_size_parse(offer->property[i].value, &value))
+			value = 0;
+	return value;
+}
+
+uint32_t cli_offer_cpus(const struct sdv_offer_info *offer)
+{
+	uint64_t cpus = strcmp(offer->class_name, "cpu") != 0 ? 0 : number_of(offer, "cpus");
+
+	return cpus && cpus <= UINT32_MAX ? (uint32_t)cpus : offer->cpus;
+}
+
+uint64_t cli_offer_memory(const struct sdv_offer_info *offer)
+{
+	uint64_t memory = strcmp(offer->class_name, "cpu") != 0 ? 0 : number_of(offer, "memory");
+
+	return memory ? memory : offer->memory;
+}
+
+bool cli_is_device(const struct sdv_lease_info *lease)
+{
+	return lease->role == SUPERDEV_ROLE_HELD && (*lease->device || SDV_HAS(lease, SUPERDEV_A_LEASE_CPUS));
+}
+
+void cli_load_format(uint32_t load, char text[CLI_SIZE_TEXT])
+{
+	snprintf(text, CLI_SIZE_TEXT, "%" PRIu32 "%%", (load + 5) / 10);
+}
+
+void cli_used_format(uint64_t used_us, char text[CLI_SIZE_TEXT])
+{
+	uint64_t seconds = used_us / 1000000;
+
+	if (seconds < 100)
+		snprintf(text, CLI_SIZE_TEXT, "%u.%02u s", (unsigned int)seconds,
+			 (unsigned int)(used_us % 1000000) / 10000);
+	else
+		snprintf(text, CLI_SIZE_TEXT, "%" PRIu32 " s",
+			 seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX);
 }
 
 /* Devices ---------------------------------------------------------------- */

@@ -42,6 +42,19 @@ bool cli_device_path(const struct sdv_lease_info *lease, char *ret_path, size_t 
 /* Its node below /dev; false if there is none. */
 bool cli_device_node(const struct sdv_lease_info *lease, char *ret_path, size_t size);
 
+/*
+ * Of an offer of processors: what is lent where the agent has looked, else what
+ * was wanted; 0 where neither is known.
+ */
+uint32_t cli_offer_cpus(const struct sdv_offer_info *offer);
+uint64_t cli_offer_memory(const struct sdv_offer_info *offer);
+/* Whether a held lease has become a device: with a node, or one that tells its processors. */
+bool cli_is_device(const struct sdv_lease_info *lease);
+/* "0.35 s", "123 s". */
+void cli_used_format(uint64_t used_us, char text[CLI_SIZE_TEXT]);
+/* "12%", of the 200% that there can be. */
+void cli_load_format(uint32_t load, char text[CLI_SIZE_TEXT]);
+
 json_object *cli_json_agent(const struct sdv_agent_info *agent);
 json_object *cli_json_peer(const struct sdv_peer_info *peer);
 json_object *cli_json_offer(const struct sdv_offer_info *offer);

@@ -223,6 +223,33 @@ const char *cli_number_parse(const char *text, uint32_t min, uint32_t max, uint3
 	return NULL;
 }
 
+const char *cli_size_parse(const char *text, uint64_t *ret_bytes)
+{
+	static const char why[] = "is no size; a size is a number of bytes, or of K, M, G or T: 512M";
+	static const char units[] = "KMGT";
+	uint64_t bytes = 0;
+	const char *c, *unit;
+	unsigned int shift = 0;
+
+	for (c = text; *c >= '0' && *c <= '9'; c++) {
+		if (bytes > (UINT64_MAX - 9) / 10)
+			return why;
+		bytes = 10 * bytes + (uint64_t)(*c - '0');
+	}
+	if (c == text)
+		return why;
+	if (*c) {
+		unit = strchr(units, *c);
+		if (!unit || c[1])
+			return why;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (bytes > (uint64_t)INT64_MAX >> shift)
+		return why;
+	*ret_bytes = bytes << shift;
+	return NULL;
+}
+
 bool cli_code_normalise(const char *text, char code[CLI_CODE_DIGITS + 1])
 {
 	size_t n = 0;

@@ -29,6 +29,8 @@ void cli_address_name(const char *address, char name[SDV_NAME_SIZE]);
 const char *cli_pair_split(const char *text, char peer[SDV_NAME_SIZE], char offer[SDV_NAME_SIZE]);
 /* Decimal digits alone. */
 const char *cli_number_parse(const char *text, uint32_t min, uint32_t max, uint32_t *ret_number);
+/* Bytes, or so many K, M, G or T of 1024 each: "512M". */
+const char *cli_size_parse(const char *text, uint64_t *ret_bytes);
 /* "123 456", "123456" and "123-456" are the same code; true if it is one. */
 bool cli_code_normalise(const char *text, char code[CLI_CODE_DIGITS + 1]);
 bool cli_code_equal(const char *a, const char *b);

@@ -11,6 +11,8 @@
 
 #include "output.h"
 
+#define SIZE_COLUMN 48
+
 static int load(struct cli *cli, unsigned int what, struct cli_registry *registry)
 {
 	int r = cli_registry_load(cli, what, registry);
@@ -77,10 +79,31 @@ static void peers_print(struct cli *cli, const struct cli_registry *registry)
 	cli_table_print(table);
 }
 
+/* "4 cpus, 2.0 GiB" of processors, else the size. */
+static void offer_size_text(const struct sdv_offer_info *offer, char text[SIZE_COLUMN])
+{
+	uint32_t cpus = cli_offer_cpus(offer);
+	uint64_t memory = cli_offer_memory(offer);
+	char size[CLI_SIZE_TEXT] = "";
+
+	if (memory || offer->size)
+		cli_size_format(memory ? memory : offer->size, size);
+	if (cpus)
+		snprintf(text, SIZE_COLUMN, "%" PRIu32 " cpus%s%s", cpus, *size ? ", " : "", size);
+	else
+		snprintf(text, SIZE_COLUMN, "%s", size);
+}
+
+static const char *access_text(const char *class_name, bool read_only)
+{
+	/* Nobody can write to a processor, but others may use it, too. */
+	return !strcmp(class_name, "cpu") ? "shared" : read_only ? "ro" : "rw";
+}
+
 static void offers_print(struct cli *cli, const struct cli_registry *registry)
 {
 	struct cli_table *table = cli_table_new(cli);
-	char size[CLI_SIZE_TEXT];
+	char size[SIZE_COLUMN];
 	size_t i;
 
 	cli_cell(table, CLI_STRONG, "OFFER");
@@ -94,14 +117,12 @@ static void offers_print(struct cli *cli, const struct cli_registry *registry)
 	for (i = 0; i < registry->nr_offers; i++) {
 		const struct sdv_offer_info *offer = &registry->offers[i];
 
-		size[0] = 0;
-		if (offer->size)
-			cli_size_format(offer->size, size);
+		offer_size_text(offer, size);
 		cli_cell(table, CLI_PLAIN, "%s%s%s", offer->peer, *offer->peer ? "/" : "", offer->name);
 		cli_cell(table, CLI_PLAIN, "%s", offer->class_name);
 		cli_cell(table, cli_offer_tint(offer), "%s", cli_offer_word(offer->state));
 		cli_cell(table, CLI_PLAIN, "%s", size);
-		cli_cell(table, CLI_PLAIN, "%s", offer->read_only ? "ro" : "rw");
+		cli_cell(table, CLI_PLAIN, "%s", access_text(offer->class_name, offer->read_only));
 		cli_cell(table, CLI_PLAIN, "%s", offer->path);
 		cli_cell(table, CLI_BAD, "%s", offer->error);
 		cli_row(table);
@@ -143,7 +164,7 @@ static void leases_print(struct cli *cli, const struct cli_registry *registry)
 			cli_cell(table, CLI_PLAIN, "%" PRIu32, lease->epoch);
 		else
 			cli_cell(table, CLI_PLAIN, "%s", "");
-		cli_cell(table, CLI_PLAIN, "%s", lease->read_only ? "ro" : "rw");
+		cli_cell(table, CLI_PLAIN, "%s", access_text(lease->class_name, lease->read_only));
 		cli_cell(table, CLI_PLAIN, "%s", cli_device_path(lease, path, sizeof(path)) ? path : "");
 		cli_cell(table, CLI_BAD, "%s", lease->error);
 		cli_row(table);
@@ -225,7 +246,7 @@ static json_object *devices_json(const struct cli_registry *registry)
 	size_t i;
 
 	for (i = 0; i < registry->nr_leases; i++)
-		if (registry->leases[i].role == SUPERDEV_ROLE_HELD && *registry->leases[i].device)
+		if (cli_is_device(&registry->leases[i]))
 			json_object_array_add(array, cli_json_device(&registry->leases[i]));
 	return array;
 }
@@ -318,6 +339,33 @@ int cli_lease_list(struct cli *cli, const struct cli_args *args)
 	return 0;
 }
 
+static bool has_processors(const struct cli_registry *registry)
+{
+	for (size_t i = 0; i < registry->nr_leases; i++)
+		if (SDV_HAS(&registry->leases[i], SUPERDEV_A_LEASE_CPUS))
+			return true;
+	return false;
+}
+
+/* Four cells, of which a lender that has said nothing yet fills one. */
+static void processors_print(struct cli_table *table, const struct sdv_lease_info *lease)
+{
+	char load_text[CLI_SIZE_TEXT] = "", used[CLI_SIZE_TEXT] = "", tasks[CLI_SIZE_TEXT] = "",
+	     cpus[CLI_SIZE_TEXT] = "";
+
+	if (SDV_HAS(lease, SUPERDEV_A_LEASE_CPUS))
+		snprintf(cpus, sizeof(cpus), "%" PRIu32, lease->cpus);
+	if (SDV_HAS(lease, SUPERDEV_A_LEASE_LOAD)) {
+		cli_load_format(lease->load, load_text);
+		cli_used_format(lease->used_us, used);
+		snprintf(tasks, sizeof(tasks), "%" PRIu32, lease->tasks);
+	}
+	cli_cell(table, CLI_PLAIN, "%s", cpus);
+	cli_cell(table, CLI_PLAIN, "%s", load_text);
+	cli_cell(table, CLI_PLAIN, "%s", tasks);
+	cli_cell(table, CLI_PLAIN, "%s", used);
+}
+
 int cli_device_list(struct cli *cli, const struct cli_args *args)
 {
 	struct cli_registry registry;
@@ -340,19 +388,31 @@ int cli_device_list(struct cli *cli, const struct cli_args *args)
 	cli_cell(table, CLI_STRONG, "CLASS");
 	cli_cell(table, CLI_STRONG, "STATE");
 	cli_cell(table, CLI_STRONG, "ACCESS");
+	if (has_processors(&registry)) {
+		cli_cell(table, CLI_STRONG, "CPUS");
+		cli_cell(table, CLI_STRONG, "LOAD");
+		cli_cell(table, CLI_STRONG, "TASKS");
+		cli_cell(table, CLI_STRONG, "USED");
+	}
 	cli_row(table);
 	for (i = 0; i < registry.nr_leases; i++) {
 		const struct sdv_lease_info *lease = &registry.leases[i];
 
-		if (!cli_device_node(lease, node, sizeof(node)) ||
-		    !cli_device_path(lease, path, sizeof(path)))
+		if (!cli_is_device(lease))
 			continue;
+		if (!cli_device_node(lease, node, sizeof(node)) ||
+		    !cli_device_path(lease, path, sizeof(path))) {
+			/* It has none: it is called as in device show. */
+			snprintf(path, sizeof(path), "%s/%s", lease->peer, lease->offer);
+			node[0] = 0;
+		}
 		cli_cell(table, CLI_PLAIN, "%s", path);
 		cli_cell(table, CLI_PLAIN, "%s", node);
 		cli_cell(table, CLI_PLAIN, "%s/%s", lease->peer, lease->offer);
 		cli_cell(table, CLI_PLAIN, "%s", lease->class_name);
 		cli_cell(table, cli_lease_tint(lease), "%s", cli_lease_word(lease->state));
-		cli_cell(table, CLI_PLAIN, "%s", lease->read_only ? "ro" : "rw");
+		cli_cell(table, CLI_PLAIN, "%s", access_text(lease->class_name, lease->read_only));
+		processors_print(table, lease);
 		cli_row(table);
 	}
 	cli_table_print(table);
@@ -448,8 +508,15 @@ int cli_offer_show(struct cli *cli, const struct cli_args *args)
 	cli_size_format(offer.size, text);
 	if (offer.size)
 		fact(table, CLI_PLAIN, "size", "%s (%" PRIu64 " bytes)", text, offer.size);
-	fact(table, CLI_PLAIN, "access", "%s", offer.read_only ? "read-only" : "read-write");
+	if (!strcmp(offer.class_name, "cpu"))
+		fact(table, CLI_PLAIN, "access", "shared");
+	else
+		fact(table, CLI_PLAIN, "access", "%s", offer.read_only ? "read-only" : "read-write");
 	fact(table, CLI_PLAIN, "path", "%s", offer.path);
+	if (offer.cpus)
+		fact(table, CLI_PLAIN, "cpus wanted", "%" PRIu32, offer.cpus);
+	if (offer.memory)
+		fact(table, CLI_PLAIN, "memory wanted", "%" PRIu64 " bytes", offer.memory);
 	for (i = 0; i < offer.nr_properties; i++) {
 		time = (time_t)offer.property[i].time;
 		age[0] = 0;
@@ -463,6 +530,24 @@ int cli_offer_show(struct cli *cli, const struct cli_args *args)
 	return 0;
 }
 
+static void processors_facts(struct cli_table *table, const struct sdv_lease_info *lease)
+{
+	char text[CLI_SIZE_TEXT];
+
+	if (SDV_HAS(lease, SUPERDEV_A_LEASE_CPUS))
+		fact(table, CLI_PLAIN, "cpus", "%" PRIu32, lease->cpus);
+	if (!SDV_HAS(lease, SUPERDEV_A_LEASE_LOAD))
+		return;
+	cli_load_format(lease->load, text);
+	fact(table, CLI_PLAIN, "load", "%s, %" PRIu32 ".%" PRIu32 " s ago", text, lease->load_age_ms / 1000,
+	     lease->load_age_ms % 1000 / 100);
+	fact(table, CLI_PLAIN, "tasks", "%" PRIu32, lease->tasks);
+	cli_used_format(lease->used_us, text);
+	fact(table, CLI_PLAIN, "used", "%s", text);
+	cli_size_format(lease->memory, text);
+	fact(table, CLI_PLAIN, "free memory", "%s", text);
+}
+
 static void lease_facts(struct cli *cli, const struct sdv_lease_info *lease)
 {
 	struct cli_table *table = cli_table_new(cli);
@@ -473,7 +558,10 @@ static void lease_facts(struct cli *cli, const struct sdv_lease_info *lease)
 	     lease->role == SUPERDEV_ROLE_LENT ? "lent to the peer" : "held from the peer");
 	fact(table, CLI_PLAIN, "class", "%s", lease->class_name);
 	fact(table, cli_lease_tint(lease), "state", "%s", cli_lease_word(lease->state));
-	fact(table, CLI_PLAIN, "access", "%s", lease->read_only ? "read-only" : "read-write");
+	if (!strcmp(lease->class_name, "cpu"))
+		fact(table, CLI_PLAIN, "access", "shared");
+	else
+		fact(table, CLI_PLAIN, "access", "%s", lease->read_only ? "read-only" : "read-write");
 	fact(table, CLI_PLAIN, "lanes", "%" PRIu32 " up, %" PRIu32 " wanted", lease->lanes,
 	     lease->lanes_wanted);
 	fact(table, CLI_PLAIN, "epoch", "%" PRIu32, lease->epoch);
@@ -481,6 +569,7 @@ static void lease_facts(struct cli *cli, const struct sdv_lease_info *lease)
 		fact(table, CLI_PLAIN, "device", "%s", path);
 	if (cli_device_node(lease, path, sizeof(path)))
 		fact(table, CLI_PLAIN, "node", "%s", path);
+	processors_facts(table, lease);
 	fact(table, CLI_BAD, "error", "%s", lease->error);
 	cli_facts_print(table);
 }
@@ -544,8 +633,10 @@ int cli_device_show(struct cli *cli, const struct cli_args *args)
 	for (i = 0; !lease && i < registry.nr_leases; i++) {
 		const struct sdv_lease_info *one = &registry.leases[i];
 
-		if (!cli_device_node(one, node, sizeof(node)))
+		if (!cli_is_device(one))
 			continue;
+		if (!cli_device_node(one, node, sizeof(node)))
+			node[0] = 0;
 		snprintf(both, sizeof(both), "%s/%s", one->peer, one->offer);
 		snprintf(link, sizeof(link), "/dev/superdev/%s", both);
 		if (!strcmp(name, both) || !strcmp(name, link) || !strcmp(name, node))

@@ -20,7 +20,7 @@ const struct cli_command cli_commands[] = {
 	{ "peer", "del", cli_peer_del, "NAME [force]", "forget a peer" },
 	{ "offer", "list", cli_offer_list, "", "what this machine and its peers lend" },
 	{ "offer", "show", cli_offer_show, "OFFER", "all about one offer: NAME, or PEER/NAME" },
-	{ "offer", "add", cli_offer_add, "NAME class CLASS [path PATH] [ro]",
+	{ "offer", "add", cli_offer_add, "NAME class CLASS [path PATH] [ro] [cpus N] [memory SIZE]",
 	  "lend something of this machine" },
 	{ "offer", "del", cli_offer_del, "NAME [force]", "lend it no longer" },
 	{ "lease", "list", cli_lease_list, "", "what is borrowed and lent" },

@@ -17,6 +17,7 @@ static void check_word(const char *word)
 {
 	char *quoted = cli_quote(word), *escaped = cli_escape(word);
 	char peer[SDV_NAME_SIZE], offer[SDV_NAME_SIZE], name[SDV_NAME_SIZE], code[CLI_CODE_DIGITS + 1];
+	uint64_t bytes;
 	uint8_t key[SUPERDEV_KEY_LEN];
 	struct cli_words words;
 	uint32_t number;
@@ -36,6 +37,8 @@ static void check_word(const char *word)
 	cli_key_parse(word, key);
 	cli_pair_split(word, peer, offer);
 	cli_number_parse(word, 1, 32, &number);
+	if (!cli_size_parse(word, &bytes) && bytes > INT64_MAX)
+		abort();
 	cli_code_normalise(word, code);
 	/* An address that is taken gives a name that is one. */
 	if (!cli_address_check(word)) {

@@ -67,6 +67,19 @@ TEST("values come in their place, words in any order")
 	CHECK(given("path", NULL) && given("ro", NULL));
 }
 
+TEST("an offer of processors is read in any order")
+{
+	static const char offer[] = "NAME class CLASS [path PATH] [ro] [cpus N] [memory SIZE]";
+
+	CHECK(takes(offer, "x class cpu"));
+	CHECK(given("cpus", NULL) && given("memory", NULL));
+	CHECK(takes(offer, "x memory 1G cpus 4 class cpu"));
+	CHECK(given("class", "cpu") && given("cpus", "4") && given("memory", "1G"));
+	CHECK(!takes(offer, "x class cpu cpus") && strstr(why, "N"));
+	CHECK(!takes(offer, "x class cpu cpu 4") && strstr(why, "'cpus'"));
+	CHECK(may_follow(offer, "x class cpu", "memory") && may_follow(offer, "x class cpu cpus", "N"));
+}
+
 TEST("a value may be spelled like a word")
 {
 	static const char offer[] = "NAME class CLASS [path PATH] [ro]";

@@ -75,12 +75,14 @@ TEST("every key is there, whatever is known")
 	CHECK(has_keys(cli_json_agent(&agent), "name key version port running"));
 	CHECK(has_keys(cli_json_peer(&peer), "name key address state trust rtt_us transport "
 					     "peer_transport code error"));
-	CHECK(has_keys(cli_json_offer(&offer), "peer name class size properties state read_only path error"));
+	CHECK(has_keys(cli_json_offer(&offer), "peer name class size properties state read_only path "
+					       "cpus memory_bytes error"));
 	CHECK(has_keys(cli_json_lease(&lease), "id role peer offer class state epoch lanes "
 					       "lanes_wanted device path read_only error"));
 	CHECK(has_keys(cli_json_lane(&lane), "lease index epoch transport tx_bytes rx_bytes "
 					     "tx_frames rx_frames error"));
-	CHECK(has_keys(cli_json_device(&lease), "device path peer offer class state read_only"));
+	CHECK(has_keys(cli_json_device(&lease), "device path peer offer class state read_only "
+						"cpus load tasks used_us memory_available load_age_ms"));
 }
 
 TEST("what is not known is null, states are words")
@@ -182,6 +184,69 @@ TEST("a choice without a lease is to run here")
 	json = cli_json_choice(&question, &choice);
 	CHECK(!strcmp(member(json, "lease"), "3") && !strcmp(member(json, "peer"), "nas"));
 	json_object_put(json);
+}
+
+TEST("an offer of processors says what is lent, and before that what is wanted")
+{
+	struct sdv_offer_info offer = { .name = "cpu", .class_name = "cpu" };
+	json_object *json = cli_json_offer(&offer);
+
+	CHECK(!strcmp(member(json, "cpus"), "null") && !strcmp(member(json, "memory_bytes"), "null"));
+	json_object_put(json);
+	offer.cpus = 3;
+	offer.memory = 1 << 30;
+	json = cli_json_offer(&offer);
+	CHECK(!strcmp(member(json, "cpus"), "3") && !strcmp(member(json, "memory_bytes"), "1073741824"));
+	json_object_put(json);
+	strcpy(offer.property[0].name, "cpus");
+	strcpy(offer.property[0].value, "8");
+	strcpy(offer.property[1].name, "memory");
+	strcpy(offer.property[1].value, "4096");
+	offer.nr_properties = 2;
+	json = cli_json_offer(&offer);
+	CHECK(!strcmp(member(json, "cpus"), "8") && !strcmp(member(json, "memory_bytes"), "4096"));
+	json_object_put(json);
+	/* A property of that name of another class means something else. */
+	strcpy(offer.class_name, "blk");
+	offer.cpus = 0;
+	json = cli_json_offer(&offer);
+	CHECK(!strcmp(member(json, "cpus"), "null"));
+	json_object_put(json);
+	/* What a peer claims may be nonsense. */
+	strcpy(offer.class_name, "cpu");
+	strcpy(offer.property[0].value, "99999999999999999999");
+	strcpy(offer.property[1].value, "-1");
+	offer.memory = 0;
+	json = cli_json_offer(&offer);
+	CHECK(!strcmp(member(json, "cpus"), "null") && !strcmp(member(json, "memory_bytes"), "null"));
+	json_object_put(json);
+}
+
+TEST("a device of processors has figures, as far as its lender has told them")
+{
+	struct sdv_lease_info lease = { .peer = "nas", .offer = "cpu", .class_name = "cpu" };
+	json_object *json = cli_json_device(&lease);
+
+	CHECK(!cli_is_device(&lease));
+	CHECK(!strcmp(member(json, "cpus"), "null") && !strcmp(member(json, "load"), "null"));
+	json_object_put(json);
+	lease.cpus = 4;
+	SDV_SET(&lease, SUPERDEV_A_LEASE_CPUS);
+	json = cli_json_device(&lease);
+	CHECK(cli_is_device(&lease));
+	CHECK(!strcmp(member(json, "cpus"), "4") && !strcmp(member(json, "load"), "null"));
+	CHECK(!strcmp(member(json, "device"), "null"));
+	json_object_put(json);
+	lease.used_us = 12;
+	SDV_SET(&lease, SUPERDEV_A_LEASE_LOAD);
+	SDV_SET(&lease, SUPERDEV_A_LEASE_TASKS);
+	SDV_SET(&lease, SUPERDEV_A_LEASE_USED_US);
+	json = cli_json_device(&lease);
+	CHECK(!strcmp(member(json, "load"), "0") && !strcmp(member(json, "tasks"), "0"));
+	CHECK(!strcmp(member(json, "used_us"), "12"));
+	json_object_put(json);
+	lease.role = SUPERDEV_ROLE_LENT;
+	CHECK(!cli_is_device(&lease));
 }
 
 int main(void)

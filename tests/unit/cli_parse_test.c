@@ -355,6 +355,29 @@ TEST("a folder in PATH is no program")
 	CHECK(cli_program_find("usr", path, sizeof(path)) == -ENOENT);
 }
 
+static bool size_reads(const char *text, uint64_t want)
+{
+	uint64_t bytes = 1234;
+
+	return !cli_size_parse(text, &bytes) && bytes == want;
+}
+
+TEST("a size is a number of bytes, or of K, M, G or T")
+{
+	uint64_t bytes;
+
+	CHECK(size_reads("0", 0) && size_reads("1", 1) && size_reads("4096", 4096));
+	CHECK(size_reads("1K", 1024) && size_reads("512M", 512ull << 20) && size_reads("3G", 3ull << 30));
+	CHECK(size_reads("2T", 2ull << 40));
+	CHECK(size_reads("9223372036854775807", INT64_MAX));
+	CHECK(cli_size_parse("9223372036854775808", &bytes) &&
+	      cli_size_parse("99999999999999999999", &bytes));
+	CHECK(cli_size_parse("8388608T", &bytes) && size_reads("8388607T", 8388607ull << 40));
+	CHECK(cli_size_parse("", &bytes) && cli_size_parse("M", &bytes) && cli_size_parse("-1", &bytes));
+	CHECK(cli_size_parse("1MB", &bytes) && cli_size_parse("1m", &bytes) && cli_size_parse("1 M", &bytes));
+	CHECK(cli_size_parse("0x10", &bytes) && cli_size_parse("1.5G", &bytes));
+}
+
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
