@@ -8,7 +8,7 @@
 
 step "packages are built, and installed at home over what the lab had put there"
 scripts/lab root -- make deb
-home sh -ec 'systemctl stop superdevd; modprobe -r superdev_blk superdev_null superdev
+home sh -ec 'systemctl stop superdevd; modprobe -r superdev_blk superdev_cpu superdev_null superdev
 	rm -rf /usr/sbin/superdevd /usr/bin/superdev /usr/libexec/superdev /usr/lib/modules/*/updates/superdev* /var/lib/superdev
 	depmod
 	# DKMS builds for every kernel that has headers; compiling is slow here, and one tells enough.
@@ -19,6 +19,7 @@ done
 home sh -ec 'DEBIAN_FRONTEND=noninteractive dpkg -i /var/tmp/superdev*.deb
 	dkms status superdev | grep installed
 	modinfo -n superdev_blk | grep dkms
+	modinfo -n superdev:cpu | grep dkms
 	systemctl daemon-reload; systemctl enable --now superdevd; systemctl is-active superdevd'
 
 step "the installed pieces lend and borrow"

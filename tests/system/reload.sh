@@ -32,7 +32,7 @@ step "everything is unloaded and loaded again, ten times"
 home superdev lease del lender/disk0
 home superdev lease del lender/disk1
 home lab-superdevd stop
-home sh -ec 'for i in $(seq 10); do modprobe -r superdev_blk superdev_null superdev; modprobe superdev_blk; done'
+home sh -ec 'for i in $(seq 10); do modprobe -r superdev_blk superdev_cpu superdev_null superdev; modprobe -a superdev_blk superdev_cpu; done'
 home lab-superdevd start
 eventually 20 "the agent is back, and remembers its peer" is home "peer list" 'x[0]["state"]' online
 no_kernel_report home lender
