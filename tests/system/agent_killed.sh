@@ -24,7 +24,7 @@ done
 
 step "the worker is killed under load"
 start_load "$path"
-lender sh -c 'kill -9 $(pidof superdev-worker)'
+lender pkill -9 -x superdev-worker
 finish_load "a killed worker"
 eventually 20 "the lease is active" lease_is home disk0 active
 
