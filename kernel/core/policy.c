@@ -22,6 +22,7 @@
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
+#include "bus.h"
 #include "policy.h"
 #include "registry.h"
 #include "trace.h"
@@ -309,6 +310,24 @@ static void show_property(struct superdev_exec_lease *shown, const struct nlattr
 	}
 }
 
+/* What its class driver hears of the lender is newer than what the offer says. */
+static void show_load(struct superdev_exec_lease *shown, struct sdv_device *sdev)
+{
+	struct sdv_load load;
+	u64 tasks, spare;
+
+	if (!sdev || !sdv_device_get_load(sdev, &load))
+		return;
+	shown->cpus = load.cpus;
+	if (!load.time)
+		return;
+	/* In hundredths; processors that are not lent take theirs first. */
+	tasks = div_u64((u64)load.load * load.online, 10);
+	spare = load.online > load.cpus ? (load.online - load.cpus) * 100ULL : 0;
+	shown->load = tasks > spare ? min_t(u64, tasks - spare, U32_MAX - 1) : 0;
+	shown->load_age_s = sdv_load_age_ms(&load) / MSEC_PER_SEC;
+}
+
 static void show_lease(struct sdv_ns *ns, const struct sdv_lease *lease,
 		       struct superdev_exec_lease *shown)
 {
@@ -331,6 +350,7 @@ static void show_lease(struct sdv_ns *ns, const struct sdv_lease *lease,
 		return;
 	nla_for_each_attr(property, offer->properties, offer->properties_len, rest)
 		show_property(shown, property);
+	show_load(shown, lease->sdev);
 }
 
 static bool is_for(const struct sdv_lease *lease, const char *class)

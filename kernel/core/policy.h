@@ -70,9 +70,10 @@ struct superdev_cost {
  * @state:	enum superdev_lease_state; only an active one can be used
  * @lanes:	that are up
  * @rtt_us:	round trip to its peer, microseconds; 0 is unknown
- * @cpus:	of the lender, by the offer's property "cpus"; 0 is unknown
- * @load:	of the lender, hundredths of a runnable task, by the offer's
- *		property "load"; U32_MAX is unknown
+ * @cpus:	that the lease may use, as the device or else the offer's property
+ *		"cpus" says; 0 is unknown
+ * @load:	tasks that want these, hundredths, as the device or else the offer's
+ *		property "load" says; U32_MAX is unknown
  * @load_age_s:	how long ago that was found, seconds
  * @peer:	name of the lender
  * @offer:	name of the offer
