@@ -161,6 +161,222 @@ struct superdev_cpu_status {
 	__le64	reserved2[4];
 };
 
+/*
+ * Operations on home's files, class SUPERDEV_CLASS_CPU, on a connection of
+ * their own between the process that mounts (lender) and the one that serves
+ * (home).  Lease, epoch and seq are 0.  Every payload of a request is a struct
+ * superdev_fs_request, then name, second name and data; what each operation
+ * uses of it is in the comment: node, node2, arg, flags, mode, umask as fields,
+ * and offset and count of the header.  Requests in flight are carried out in
+ * any order.  Documentation/homefs has the prose.
+ *
+ * A refusal has a status, and as count the errno in the numbering of
+ * asm-generic; nothing follows it.  offset of a reply is SUPERDEV_FS_R_*.
+ */
+enum superdev_fs_op {
+	SUPERDEV_FS_HELLO	= 64,	/* first; reply: superdev_fs_hello */
+	SUPERDEV_FS_FORGET	= 65,	/* data: superdev_fs_forget[]; no reply */
+	SUPERDEV_FS_LOOKUP	= 66,	/* node, name; reply: superdev_fs_entry */
+	SUPERDEV_FS_READDIR	= 67,	/* node, arg: cookie; reply: superdev_fs_dirent[] */
+	SUPERDEV_FS_GETATTR	= 68,	/* node; reply: superdev_fs_attr */
+	SUPERDEV_FS_SETATTR	= 69,	/* node, data: superdev_fs_setattr; reply: superdev_fs_attr */
+	SUPERDEV_FS_READLINK	= 70,	/* node; reply: the target, no zero byte */
+	SUPERDEV_FS_OPEN	= 71,	/* node, flags: _O_*; reply: superdev_fs_attr */
+	SUPERDEV_FS_RELEASE	= 72,	/* node, once for each OPEN and CREATE; no reply */
+	SUPERDEV_FS_CREATE	= 73,	/* node, name, mode, umask, flags: _O_*; superdev_fs_entry */
+	SUPERDEV_FS_MKDIR	= 74,	/* node, name, mode, umask; reply: superdev_fs_entry */
+	SUPERDEV_FS_MKNOD	= 75,	/* as MKDIR; regular files and FIFOs */
+	SUPERDEV_FS_SYMLINK	= 76,	/* node, name, data: target; reply: superdev_fs_entry */
+	SUPERDEV_FS_LINK	= 77,	/* node: file, node2, name: where; reply: superdev_fs_entry */
+	SUPERDEV_FS_UNLINK	= 78,	/* node, name */
+	SUPERDEV_FS_RMDIR	= 79,	/* node, name */
+	SUPERDEV_FS_RENAME	= 80,	/* node, name, node2, name2, flags: _RENAME_* */
+	SUPERDEV_FS_READ	= 81,	/* node, offset, count; reply: bytes, fewer at the end */
+	SUPERDEV_FS_WRITE	= 82,	/* node, offset, flags: _W_*, data; reply: superdev_fs_attr */
+	SUPERDEV_FS_FSYNC	= 83,	/* node, flags: _SYNC_DATA */
+	SUPERDEV_FS_FALLOCATE	= 84,	/* node, offset, arg: length, mode; superdev_fs_attr */
+	SUPERDEV_FS_LSEEK	= 85,	/* node, offset, flags: _SEEK_*; reply: __le64 */
+	SUPERDEV_FS_STATFS	= 86,	/* node; reply: superdev_fs_statfs */
+	SUPERDEV_FS_GETXATTR	= 87,	/* node, name; reply: the value */
+	SUPERDEV_FS_LISTXATTR	= 88,	/* node; reply: names, each with its zero byte */
+	SUPERDEV_FS_SETXATTR	= 89,	/* node, name, data, flags: _X_* */
+	SUPERDEV_FS_REMOVEXATTR	= 90,	/* node, name */
+	SUPERDEV_FS_LOCK	= 91,	/* node, data: superdev_fs_lock; reply likewise */
+	SUPERDEV_FS_UNLOCK	= 92,	/* node, arg: owner; all its POSIX locks on the file */
+	SUPERDEV_FS_CANCEL	= 93,	/* arg: tag of a LOCK that waits; no reply */
+	SUPERDEV_FS_COPY	= 94,	/* node, offset, node2, arg: offset there, count; __le64 */
+	SUPERDEV_FS_SYNC	= 95,	/* reply when all that changed before is told */
+	SUPERDEV_FS_INVAL	= 96,	/* home: node, name, flags: _I_*; no reply */
+	SUPERDEV_FS_END,
+};
+
+#define SUPERDEV_FS_NAME_MAX	255u
+#define SUPERDEV_FS_TARGET_MAX	4095u
+#define SUPERDEV_FS_XATTR_MAX	65536u
+#define SUPERDEV_FS_IO_MAX	(512u << 10)	/* data of READ and WRITE */
+
+/* offset of a reply */
+#define SUPERDEV_FS_R_LEASED	(1ull << 0)	/* a name that is not there, or a listing, may be kept */
+#define SUPERDEV_FS_R_END	(1ull << 1)	/* READDIR: that was the last part */
+
+/* flags of OPEN and CREATE */
+#define SUPERDEV_FS_O_READ	(1u << 0)
+#define SUPERDEV_FS_O_WRITE	(1u << 1)
+#define SUPERDEV_FS_O_TRUNC	(1u << 2)
+#define SUPERDEV_FS_O_EXCL	(1u << 3)
+/* flags of RENAME */
+#define SUPERDEV_FS_RENAME_NOREPLACE (1u << 0)
+#define SUPERDEV_FS_RENAME_EXCHANGE (1u << 1)
+/* flags of WRITE: at the end of the file as home knows it */
+#define SUPERDEV_FS_W_APPEND	(1u << 0)
+/* flags of FSYNC */
+#define SUPERDEV_FS_SYNC_DATA	(1u << 0)
+/* flags of LSEEK */
+#define SUPERDEV_FS_SEEK_DATA	1u
+#define SUPERDEV_FS_SEEK_HOLE	2u
+/* flags of SETXATTR */
+#define SUPERDEV_FS_X_CREATE	(1u << 0)
+#define SUPERDEV_FS_X_REPLACE	(1u << 1)
+/* flags of INVAL; _I_ALL: everything, node is 0 */
+#define SUPERDEV_FS_I_NAME	(1u << 0)
+#define SUPERDEV_FS_I_ATTR	(1u << 1)
+#define SUPERDEV_FS_I_DATA	(1u << 2)
+#define SUPERDEV_FS_I_ALL	(1u << 3)
+
+struct superdev_fs_request {
+	__le64	node;
+	__le64	node2;
+	__le64	arg;
+	__le32	flags;
+	__le32	mode;
+	__le32	umask;
+	__le16	name_len;
+	__le16	name2_len;
+};
+
+/**
+ * struct superdev_fs_attr - what home says of a file
+ * @ino:    unique among the files of this connection
+ * @blocks: of 512 bytes
+ * @mode:   type and permissions, as in Linux's inode(7)
+ * @access: what this user may do: 4 read, 2 write, 1 execute or search
+ * @flags:  SUPERDEV_FS_A_*
+ */
+struct superdev_fs_attr {
+	__le64	ino;
+	__le64	size;
+	__le64	blocks;
+	__le64	atime;
+	__le64	mtime;
+	__le64	ctime;
+	__le32	atime_nsec;
+	__le32	mtime_nsec;
+	__le32	ctime_nsec;
+	__le32	mode;
+	__le32	nlink;
+	__le32	uid;
+	__le32	gid;
+	__le32	rdev;
+	__le32	blksize;
+	__le32	access;
+	__le32	flags;
+	__le32	reserved;
+};
+
+#define SUPERDEV_FS_A_LEASED	(1u << 0)	/* attributes and data may be kept until INVAL */
+#define SUPERDEV_FS_A_NAMED	(1u << 1)	/* and so may the name that led here */
+#define SUPERDEV_FS_A_NO_XATTR	(1u << 2)	/* it has no extended attributes */
+
+/* node: the file's number from now on; counts as told once, see FORGET. */
+struct superdev_fs_entry {
+	__le64	node;
+	struct superdev_fs_attr attr;
+};
+
+/*
+ * The name follows, then zeros up to a multiple of 8.  entry.node is 0 where
+ * only the type is known (mode): LOOKUP tells the rest, or refuses.
+ */
+struct superdev_fs_dirent {
+	struct superdev_fs_entry entry;
+	__le64	cookie;		/* arg of the READDIR that goes on behind this one */
+	__le16	name_len;
+	__u8	reserved[6];
+};
+
+struct superdev_fs_hello {
+	struct superdev_fs_entry root;
+	__le32	uid;		/* of the user, at home */
+	__le32	gid;
+};
+
+struct superdev_fs_forget {
+	__le64	node;
+	__le64	count;		/* how often it was told */
+};
+
+/* Fields that are not named in @valid are 0. */
+struct superdev_fs_setattr {
+	__le32	valid;
+	__le32	mode;
+	__le32	uid;
+	__le32	gid;
+	__le64	size;
+	__le64	atime;
+	__le64	mtime;
+	__le32	atime_nsec;
+	__le32	mtime_nsec;
+};
+
+#define SUPERDEV_FS_S_MODE	(1u << 0)
+#define SUPERDEV_FS_S_UID	(1u << 1)
+#define SUPERDEV_FS_S_GID	(1u << 2)
+#define SUPERDEV_FS_S_SIZE	(1u << 3)
+#define SUPERDEV_FS_S_ATIME	(1u << 4)
+#define SUPERDEV_FS_S_MTIME	(1u << 5)
+#define SUPERDEV_FS_S_ATIME_NOW	(1u << 6)
+#define SUPERDEV_FS_S_MTIME_NOW	(1u << 7)
+
+struct superdev_fs_statfs {
+	__le64	blocks;
+	__le64	bfree;
+	__le64	bavail;
+	__le64	files;
+	__le64	ffree;
+	__le32	bsize;
+	__le32	namelen;
+};
+
+/**
+ * struct superdev_fs_lock - LOCK and its reply
+ * @owner: the lender's number for who holds it
+ * @start: first byte
+ * @end:   last byte, 2^63 - 1 for "to the end of the file"
+ * @type:  SUPERDEV_FS_L_READ, _WRITE or _UNLOCK
+ * @kind:  SUPERDEV_FS_L_POSIX or _FLOCK
+ * @what:  SUPERDEV_FS_L_TEST (reply: who is in the way, or _UNLOCK), _SET or _WAIT
+ * @pid:   reply to _TEST: a process at home, or 0
+ */
+struct superdev_fs_lock {
+	__le64	owner;
+	__le64	start;
+	__le64	end;
+	__u8	type;
+	__u8	kind;
+	__u8	what;
+	__u8	reserved;
+	__le32	pid;
+};
+
+#define SUPERDEV_FS_L_READ	0
+#define SUPERDEV_FS_L_WRITE	1
+#define SUPERDEV_FS_L_UNLOCK	2
+#define SUPERDEV_FS_L_POSIX	0
+#define SUPERDEV_FS_L_FLOCK	1
+#define SUPERDEV_FS_L_TEST	0
+#define SUPERDEV_FS_L_SET	1
+#define SUPERDEV_FS_L_WAIT	2
+
 /* Feature bits of a HELLO; a bit that either side lacks is not used. */
 #define SUPERDEV_FEAT_BASE	(1ull << 0)	/* this header's frames and control ops */
 #define SUPERDEV_FEAT_NULL	(1ull << 1)
@@ -172,5 +388,15 @@ struct superdev_cpu_status {
 /* 64 bytes: one cache line, and no padding on any architecture. */
 _Static_assert(sizeof(struct superdev_frame) == 64, "superdev_frame is 64 bytes");
 _Static_assert(sizeof(struct superdev_cpu_status) == 64, "superdev_cpu_status is 64 bytes");
+
+_Static_assert(sizeof(struct superdev_fs_request) == 40, "superdev_fs_request is 40 bytes");
+_Static_assert(sizeof(struct superdev_fs_attr) == 96, "superdev_fs_attr is 96 bytes");
+_Static_assert(sizeof(struct superdev_fs_entry) == 104, "superdev_fs_entry is 104 bytes");
+_Static_assert(sizeof(struct superdev_fs_dirent) == 120, "superdev_fs_dirent is 120 bytes");
+_Static_assert(sizeof(struct superdev_fs_hello) == 112, "superdev_fs_hello is 112 bytes");
+_Static_assert(sizeof(struct superdev_fs_forget) == 16, "superdev_fs_forget is 16 bytes");
+_Static_assert(sizeof(struct superdev_fs_setattr) == 48, "superdev_fs_setattr is 48 bytes");
+_Static_assert(sizeof(struct superdev_fs_statfs) == 48, "superdev_fs_statfs is 48 bytes");
+_Static_assert(sizeof(struct superdev_fs_lock) == 32, "superdev_fs_lock is 32 bytes");
 
 #endif /* _UAPI_SUPERDEV_WIRE_H */
