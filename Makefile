@@ -30,6 +30,10 @@ PKGS := libbpf liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 
+# What one program alone links.
+LIBS_superdev-homefs = $(shell pkg-config --libs fuse3) -pthread
+%/agent/homefs/mount_fuse.o: OUR_CFLAGS += $(shell pkg-config --cflags fuse3)
+
 OUR_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DSDV_VERSION='"$(VERSION)"' \
 	-Iuapi -Iagent/lib -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror \
 	-MMD -MP $(PKG_CFLAGS)
@@ -38,9 +42,10 @@ HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 LIB_SRC := $(wildcard agent/lib/*.c)
-PROGRAMS := superdevd superdev-worker superdev
+PROGRAMS := superdevd superdev-worker superdev-homefs superdev
 SRC_superdevd := $(wildcard agent/daemon/*.c)
 SRC_superdev-worker := $(wildcard agent/worker/*.c)
+SRC_superdev-homefs := $(wildcard agent/homefs/*.c)
 SRC_superdev := $(wildcard agent/cli/*.c)
 
 .PHONY: all agent modules bpf bpf-tests install install-agent install-bpf install-modules unit fuzz attack san check deb clean
@@ -71,10 +76,10 @@ $(foreach flavour,obj san fuzz,$(eval $(call archive,$(flavour))))
 define program
 $(O)/$(1): $$(SRC_$(1):%.c=$(O)/obj/%.o) $(O)/obj/libsuperdev.a
 	$$(call say,LD,$$@)
-	$(Q)$$(CC) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+	$(Q)$$(CC) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) $$(LIBS_$(1))
 $(O)/san/$(1): $$(SRC_$(1):%.c=$(O)/san/%.o) $(O)/san/libsuperdev.a
 	$$(call say,LD,$$@)
-	$(Q)$$(CC) $$(SAN) -o $$@ $$^ $$(PKG_LIBS)
+	$(Q)$$(CC) $$(SAN) -o $$@ $$^ $$(PKG_LIBS) $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -156,6 +161,7 @@ install-agent: agent
 	install -D -m 755 $(O)/superdevd $(DESTDIR)$(PREFIX)/sbin/superdevd
 	install -D -m 755 $(O)/superdev $(DESTDIR)$(PREFIX)/bin/superdev
 	install -D -m 755 $(O)/superdev-worker $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-worker
+	install -D -m 755 $(O)/superdev-homefs $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-homefs
 	install -D -m 644 uapi/superdev.h $(DESTDIR)$(PREFIX)/include/superdev/superdev.h
 	install -D -m 644 uapi/superdev_wire.h $(DESTDIR)$(PREFIX)/include/superdev/superdev_wire.h
 	install -D -m 644 systemd/superdevd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/superdevd.service
