@@ -327,6 +327,7 @@ void sdv_attr_fetch(struct sdv_mount *mount, struct sdv_call *call);
 /* mount_data.c ------------------------------------------------------------ */
 
 void sdv_on_open(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file, int flags);
+void sdv_on_opendir(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *dir, int flags);
 void sdv_on_read(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file, size_t size,
 		 uint64_t offset);
 void sdv_on_flush(struct sdv_mount *mount, struct fuse_req *req, struct sdv_open *open, uint64_t owner);

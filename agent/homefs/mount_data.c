@@ -125,6 +125,38 @@ static void closed(struct sdv_mount *mount, void *arg)
 	sdv_open_free(mount, open);
 }
 
+static void opendir_go_on(struct sdv_mount *mount, struct sdv_call *call, int error,
+			  const struct sdv_fs_attr *attr, bool is_kept)
+{
+	struct sdv_open *open = NULL;
+
+	(void)is_kept;
+	if (!error && !(attr->access & 4))
+		error = -EACCES;
+	if (!error) {
+		open = sdv_open_new(call->file, (int)call->flags, false);
+		error = open ? 0 : -ENOMEM;
+	}
+	if (error)
+		sdv_answer_error(call->req, error);
+	else
+		sdv_answer_open(call->req, open, call->file->is_complete);
+	sdv_call_free(mount, call);
+}
+
+void sdv_on_opendir(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *dir, int flags)
+{
+	struct sdv_call *call = sdv_call_new(req, dir, NULL);
+
+	if (!call) {
+		sdv_answer_error(req, -ENOMEM);
+		return;
+	}
+	call->flags = (uint32_t)flags;
+	call->go_on = opendir_go_on;
+	sdv_attr_fetch(mount, call);
+}
+
 void sdv_open_close(struct sdv_mount *mount, struct sdv_open *open)
 {
 	sdv_when_clean(mount, open->file, closed, open);

@@ -454,16 +454,8 @@ static void sync_file(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_f
 
 static void open_dir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
-	struct sdv_file *dir;
-	struct sdv_open *open;
-
 	ENTER(req);
-	dir = file_of(mount, id);
-	open = sdv_open_new(dir, fi->flags, false);
-	if (open)
-		sdv_answer_open(req, open, dir->is_complete);
-	else
-		sdv_answer_error(req, -ENOMEM);
+	sdv_on_opendir(mount, req, file_of(mount, id), fi->flags);
 	LEAVE;
 }
 

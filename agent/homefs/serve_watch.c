@@ -260,11 +260,10 @@ static void dir_event(struct sdv_serve *serve, struct sdv_node *dir, const char 
 		sdv_node_put(serve, child);
 }
 
-static void event_handle(struct sdv_serve *serve, const struct fanotify_event_metadata *event)
+/* @info: what follows the head of an event, up to @end. */
+static void event_handle(struct sdv_serve *serve, const struct fanotify_event_metadata *event,
+			 const uint8_t *info, const uint8_t *end)
 {
-	const uint8_t *at = (const uint8_t *)event + event->metadata_len;
-	const uint8_t *end = (const uint8_t *)event + event->event_len;
-
 	if (event->mask & FAN_Q_OVERFLOW) {
 		tell(serve, 0, NULL, SUPERDEV_FS_I_ALL);
 		return;
@@ -272,8 +271,8 @@ static void event_handle(struct sdv_serve *serve, const struct fanotify_event_me
 	/* Of others' events an ordinary user is not told whose they are. */
 	if (event->pid == getpid())
 		return;
-	while (end - at >= (ptrdiff_t)sizeof(struct fanotify_event_info_fid)) {
-		const struct fanotify_event_info_fid *fid = (const void *)at;
+	while (end - info >= (ptrdiff_t)sizeof(struct fanotify_event_info_fid)) {
+		const struct fanotify_event_info_fid *fid = (const void *)info;
 		const struct file_handle *handle = (const void *)fid->handle;
 		const char *name = (const char *)handle->f_handle + handle->handle_bytes;
 		struct sdv_node *node = node_of(serve, &fid->fsid, handle);
@@ -283,7 +282,7 @@ static void event_handle(struct sdv_serve *serve, const struct fanotify_event_me
 		else if (node && fid->hdr.info_type == FAN_EVENT_INFO_TYPE_FID && node->type != S_IFDIR)
 			node_changed(serve, node, true);
 		sdv_node_put(serve, node);
-		at += fid->hdr.len;
+		info += fid->hdr.len;
 	}
 }
 
@@ -294,10 +293,16 @@ static void drain(struct sdv_serve *serve)
 	ssize_t n;
 
 	while ((n = read(serve->watch_fd, events, sizeof(events))) > 0) {
-		const struct fanotify_event_metadata *event = (const void *)events;
+		struct fanotify_event_metadata event;
+		const uint8_t *at = events;
 
-		for (; FAN_EVENT_OK(event, n); event = FAN_EVENT_NEXT(event, n))
-			event_handle(serve, event);
+		/* Their lengths are multiples of 4, their heads begin with 8 bytes: hence the copy. */
+		for (; n >= (ssize_t)sizeof(event); n -= event.event_len, at += event.event_len) {
+			memcpy(&event, at, sizeof(event));
+			if (event.event_len < sizeof(event) || event.event_len > (size_t)n)
+				break;
+			event_handle(serve, &event, at + event.metadata_len, at + event.event_len);
+		}
 	}
 }
 
