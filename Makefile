@@ -48,7 +48,7 @@ SRC_superdev-worker := $(wildcard agent/worker/*.c)
 SRC_superdev-homefs := $(wildcard agent/homefs/*.c)
 SRC_superdev := $(wildcard agent/cli/*.c)
 
-.PHONY: all agent modules bpf bpf-tests install install-agent install-bpf install-modules unit fuzz attack san check deb clean
+.PHONY: all agent modules bpf bpf-tests install install-agent install-bpf install-modules unit fuzz attack native san check deb clean
 all: agent modules bpf
 agent: $(PROGRAMS:%=$(O)/%)
 
@@ -90,6 +90,7 @@ san: $(PROGRAMS:%=$(O)/san/%)
 # source names what it needs beside the library.
 UNIT := $(patsubst %.c,$(O)/san/%,$(wildcard tests/unit/*_test.c))
 FUZZ := $(patsubst %.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+NATIVE := $(patsubst %.c,$(O)/obj/%,$(wildcard tests/native/*_test.c))
 ATTACK := $(patsubst %.c,$(O)/obj/%,$(wildcard tests/attack/*_attack.c))
 linked = $(shell sed -nE 's,^(//| [*]) LINK: ,,p' $(1))
 
@@ -104,10 +105,12 @@ LINK_fuzz = $(CLANG) -fsanitize=fuzzer,address,undefined
 LINK_obj = $(CC) $(HARDEN_LD)
 $(foreach t,$(wildcard tests/unit/*_test.c),$(eval $(call test,$(t),san)))
 $(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz)))
-$(foreach t,$(wildcard tests/attack/*_attack.c tests/system/*.c tests/kernel/*.c),$(eval $(call test,$(t),obj)))
+$(foreach t,$(wildcard tests/attack/*_attack.c tests/native/*_test.c tests/system/*.c tests/kernel/*.c),$(eval $(call test,$(t),obj)))
 unit: $(UNIT)
 fuzz: $(FUZZ)
 attack: $(ATTACK)
+# They run the programs of the san flavour.
+native: $(NATIVE) $(O)/san/superdev-homefs
 
 # Modules ----------------------------------------------------------------
 
