@@ -46,7 +46,7 @@ static int file_write(const char *path, const char *text)
 }
 
 /* Namespaces in which this process may mount, and home's user is the one that it runs as. */
-static int namespaces_make(const struct sdv_mount *fs)
+static int namespaces_make(struct sdv_mount *fs)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
@@ -62,6 +62,7 @@ static int namespaces_make(const struct sdv_mount *fs)
 	snprintf(map, sizeof(map), "%u %u 1", fs->gid, gid);
 	if (!r)
 		r = file_write("/proc/self/gid_map", map);
+	fs->is_alone = true;
 	/* What is mounted here must not appear outside. */
 	if (!r && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		r = -errno;
@@ -80,7 +81,7 @@ static int fuse_mount(const char *dir, int fd)
 }
 
 /* Opens /dev/fuse and mounts it on @dir; the descriptor or -errno. */
-static int mount_open(const struct sdv_mount *fs, const char *dir)
+static int mount_open(struct sdv_mount *fs, const char *dir)
 {
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), r;
 
@@ -161,15 +162,33 @@ static void *posts_run(void *arg)
 	return NULL;
 }
 
+/*
+ * Until its attributes were asked for, the kernel takes the root to be user 0's,
+ * who may be nobody here, and in whose directories nothing can be made.
+ */
+static void *ready_run(void *arg)
+{
+	struct sdv_mount *fs = arg;
+	struct stat st;
+
+	if (!stat(fs->dir, &st))
+		say(fs, "ready\n");
+	return NULL;
+}
+
 static int threads_start(struct sdv_mount *fs)
 {
 	pthread_t thread;
+	int r;
 
 	if (pthread_create(&thread, NULL, notices_run, fs) || pthread_create(&thread, NULL, posts_run, fs))
 		return -EAGAIN;
 	if (fs->control_fd >= 0 && pthread_create(&thread, NULL, control_run, fs))
 		return -EAGAIN;
-	return sdv_fuse_run(fs);
+	r = sdv_fuse_run(fs);
+	if (!r)
+		r = -pthread_create(&thread, NULL, ready_run, fs);
+	return r;
 }
 
 int sdv_mount_run(const struct sdv_mount_params *params, const char **ret_what)
@@ -182,6 +201,7 @@ int sdv_mount_run(const struct sdv_mount_params *params, const char **ret_what)
 	pthread_mutex_init(&fs.notice_lock, NULL);
 	pthread_cond_init(&fs.has_notice, NULL);
 	fs.control_fd = params->control_fd;
+	fs.dir = params->dir;
 	sdv_link_open(&fs.link, params->fd);
 	*ret_what = "greet home";
 	r = sdv_call_hello(&fs);
@@ -198,7 +218,6 @@ int sdv_mount_run(const struct sdv_mount_params *params, const char **ret_what)
 		r = threads_start(&fs);
 	if (r)
 		return r;
-	say(&fs, "ready\n");
 	*ret_what = "serve";
 	return sdv_call_run(&fs);
 }

@@ -170,6 +170,8 @@ struct sdv_notice;
  * @lock:	protects everything but the link and the notices
  * @clock:	counts what makes older answers unfit to be kept
  * @lost_fence:	as a file's fence, where an INVAL named one that is not known here
+ * @uid, @gid:	of home's user, at home and in the mount
+ * @is_alone:	no other user is mapped there
  * @calls:	by tag
  * @forgets, @nr_forgets: to be told to home when there are enough
  * @notice_lock: protects @notices, @last_notice
@@ -186,13 +188,14 @@ struct sdv_mount {
 	uint32_t next_tag;
 	struct sdv_file *root;
 	uint32_t uid, gid;
-	bool is_over;
+	bool is_alone, is_over;
 	struct superdev_fs_forget *forgets;
 	size_t nr_forgets;
 	size_t nr_names, max_names;
 	uint32_t round;
 	uint64_t unconfirmed;
 	int control_fd;
+	const char *dir;
 
 	pthread_mutex_t notice_lock;
 	pthread_cond_t has_notice;

@@ -44,14 +44,21 @@ static struct sdv_open *open_of(const struct fuse_file_info *fi)
 
 /* Answers ------------------------------------------------------------------- */
 
-static void stat_fill(const struct sdv_fs_attr *attr, struct stat *ret_stat)
+/*
+ * In a namespace that has home's user alone, a file of another user is nobody's,
+ * and the kernel lets nobody write to that.  So what home lets this user write
+ * to is shown as this user's.
+ */
+static void stat_fill(const struct sdv_mount *mount, const struct sdv_fs_attr *attr, struct stat *ret_stat)
 {
+	bool is_shown_own = mount->is_alone && attr->access & 2;
+
 	*ret_stat = (struct stat){
 		.st_ino = attr->ino,
 		.st_mode = attr->mode,
 		.st_nlink = attr->nlink,
-		.st_uid = attr->uid,
-		.st_gid = attr->gid,
+		.st_uid = is_shown_own ? mount->uid : attr->uid,
+		.st_gid = is_shown_own ? mount->gid : attr->gid,
 		.st_rdev = attr->rdev,
 		.st_size = (off_t)attr->size,
 		.st_blocks = (blkcnt_t)attr->blocks,
@@ -75,7 +82,7 @@ static void entry_fill(fuse_req_t req, struct sdv_file *file, const struct sdv_f
 		return;
 	ret_entry->ino = sdv_fuse_id(mount_of(req), file);
 	ret_entry->attr_timeout = keep_attr ? KEPT_S : 0;
-	stat_fill(attr, &ret_entry->attr);
+	stat_fill(mount_of(req), attr, &ret_entry->attr);
 }
 
 void sdv_answer_entry(struct fuse_req *req, struct sdv_file *file, const struct sdv_fs_attr *attr,
@@ -110,7 +117,7 @@ void sdv_answer_attr(struct fuse_req *req, const struct sdv_fs_attr *attr, bool 
 {
 	struct stat st;
 
-	stat_fill(attr, &st);
+	stat_fill(mount_of(req), attr, &st);
 	fuse_reply_attr(req, &st, is_kept ? KEPT_S : 0);
 }
 

@@ -59,7 +59,7 @@ MAYBE const char *here(const char *name)
 	return path_of(rig.here, name);
 }
 
-static double now(void)
+MAYBE double now(void)
 {
 	struct timespec t;
 
