@@ -85,7 +85,8 @@ struct sdv_waiter {
  * @written_end: end of what was written since @attr was taken
  * @waiters:	for all to be confirmed; @writers: for there to be less of it
  * @error, @error_count: last that a write ended in, and how many there were
- * @ahead, @ahead_offset, @ahead_len: read and not yet asked for
+ * @bytes:	@bytes_len of its contents, from @bytes_offset on; @bytes_max allocated
+ * @is_whole:	@bytes is all of it, for it was written here
  * @has_locks:	POSIX locks may be held
  * @is_suspect:	was last opened when changes of it were not noticed
  */
@@ -109,9 +110,10 @@ struct sdv_file {
 	int error;
 	uint32_t error_count;
 
-	uint8_t *ahead;
-	uint64_t ahead_offset;
-	uint32_t ahead_len;
+	uint8_t *bytes;
+	uint64_t bytes_offset;
+	uint32_t bytes_len, bytes_max;
+	bool is_whole;
 	bool has_locks, is_suspect;
 };
 
@@ -177,6 +179,7 @@ struct sdv_notice;
  * @notice_lock: protects @notices, @last_notice
  * @nr_names, @max_names: in all directories, and when to forget some
  * @round:	counts listings
+ * @unconfirmed, @bytes_total: of all files
  * @round_trips: calls that somebody waited for, for measurements
  */
 struct sdv_mount {
@@ -193,7 +196,7 @@ struct sdv_mount {
 	size_t nr_forgets;
 	size_t nr_names, max_names;
 	uint32_t round;
-	uint64_t unconfirmed;
+	uint64_t unconfirmed, bytes_total;
 	int control_fd;
 	const char *dir;
 
@@ -349,7 +352,21 @@ struct sdv_open *sdv_open_new(struct sdv_file *file, int flags, bool is_at_home)
 void sdv_open_free(struct sdv_mount *mount, struct sdv_open *open);
 /* Tells home that it is closed, when all that was written is there; frees it. */
 void sdv_open_close(struct sdv_mount *mount, struct sdv_open *open);
-void sdv_ahead_drop(struct sdv_file *file);
+
+/* mount_bytes.c ----------------------------------------------------------- */
+
+void sdv_bytes_drop(struct sdv_mount *mount, struct sdv_file *file);
+/* @file is empty, and what is written to it will be kept. */
+void sdv_bytes_begin(struct sdv_mount *mount, struct sdv_file *file);
+/* It was written: changes what is kept of it. */
+void sdv_bytes_write(struct sdv_mount *mount, struct sdv_file *file, const uint8_t *data, size_t len,
+		     uint64_t offset);
+/* It was read, and has not been asked for. */
+void sdv_bytes_keep(struct sdv_mount *mount, struct sdv_file *file, const uint8_t *data, uint32_t len,
+		    uint64_t offset);
+/* True: what the kernel asks for is kept here. */
+bool sdv_bytes_find(const struct sdv_file *file, uint64_t offset, size_t size, const uint8_t **ret_data,
+		    size_t *ret_len);
 
 /* mount_write.c ----------------------------------------------------------- */
 

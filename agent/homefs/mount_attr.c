@@ -99,6 +99,9 @@ static void attr_changed(struct sdv_mount *mount, struct sdv_call *call, int err
 		sdv_answer_error(call->req, error);
 	} else {
 		is_kept = sdv_file_take(mount, call->file, &attr, call->stamp) && call->file->has_attr;
+		/* Emptied. */
+		if (call->size && is_kept)
+			sdv_bytes_begin(mount, call->file);
 		/* What was looked at before the change, and is still on its way, is too old. */
 		call->file->fence = ++mount->clock;
 		sdv_answer_attr(call->req, &attr, is_kept);
@@ -108,6 +111,8 @@ static void attr_changed(struct sdv_mount *mount, struct sdv_call *call, int err
 
 struct setattr {
 	struct sdv_call *call;
+	uint32_t valid;
+	uint64_t size;
 	uint8_t data[sizeof(struct superdev_fs_setattr)];
 };
 
@@ -121,7 +126,9 @@ static void setattr_send(struct sdv_mount *mount, void *arg)
 		.data_len = sizeof(set->data),
 	};
 
-	sdv_ahead_drop(set->call->file);
+	set->call->size = set->valid & SUPERDEV_FS_S_SIZE && !set->size;
+	if (set->valid & SUPERDEV_FS_S_SIZE)
+		sdv_bytes_drop(mount, set->call->file);
 	sdv_file_fence(mount, set->call->file);
 	set->call->done = attr_changed;
 	sdv_call_send(mount, set->call, &request);
@@ -142,6 +149,8 @@ void sdv_on_setattr(struct sdv_mount *mount, struct fuse_req *req, struct sdv_fi
 		return;
 	}
 	setattr->call = call;
+	setattr->valid = set->valid;
+	setattr->size = set->size;
 	sdv_fs_setattr_store(setattr->data, set);
 	sdv_when_clean(mount, file, setattr_send, setattr);
 }

@@ -86,6 +86,8 @@ static void created(struct sdv_mount *mount, struct sdv_call *call, int error, c
 		made(mount, call, error ? error : -ENOMEM, data, len, flags);
 		return;
 	}
+	if (call->file->has_attr && !call->file->attr.size && !call->file->first)
+		sdv_bytes_begin(mount, call->file);
 	sdv_names_fence(mount, call->dir);
 	sdv_entry_answer(mount, call);
 }

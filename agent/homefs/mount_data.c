@@ -75,6 +75,8 @@ static void open_done(struct sdv_mount *mount, struct sdv_call *call, int error,
 		is_kept = call->file->has_attr;
 	if (call->flags & O_TRUNC)
 		call->file->fence = ++mount->clock;
+	if (call->flags & O_TRUNC && is_kept && !attr.size)
+		sdv_bytes_begin(mount, call->file);
 	open_answer(mount, call, true, is_kept);
 }
 
@@ -91,7 +93,7 @@ static void open_send(struct sdv_mount *mount, void *arg)
 	};
 
 	if (call->flags & O_TRUNC) {
-		sdv_ahead_drop(call->file);
+		sdv_bytes_drop(mount, call->file);
 		sdv_file_fence(mount, call->file);
 	}
 	call->done = open_done;
@@ -286,19 +288,6 @@ void sdv_on_fsync(struct sdv_mount *mount, struct fuse_req *req, struct sdv_open
 
 /* Reading ------------------------------------------------------------------- */
 
-void sdv_ahead_drop(struct sdv_file *file)
-{
-	free(file->ahead);
-	file->ahead = NULL;
-	file->ahead_len = 0;
-}
-
-static bool ahead_has(const struct sdv_file *file, uint64_t offset, size_t size)
-{
-	return file->ahead && offset >= file->ahead_offset &&
-	       offset + size <= file->ahead_offset + file->ahead_len;
-}
-
 static void read_done(struct sdv_mount *mount, struct sdv_call *call, int error, const uint8_t *data,
 		      uint32_t len, uint64_t flags)
 {
@@ -311,15 +300,8 @@ static void read_done(struct sdv_mount *mount, struct sdv_call *call, int error,
 		return;
 	}
 	/* What the kernel did not ask for yet, it will: it reads on, or maps the file. */
-	if (len > call->size && file->has_attr && call->stamp >= file->fence) {
-		sdv_ahead_drop(file);
-		file->ahead = malloc(len - call->size);
-		if (file->ahead) {
-			file->ahead_offset = call->offset + call->size;
-			file->ahead_len = len - call->size;
-			memcpy(file->ahead, data + call->size, file->ahead_len);
-		}
-	}
+	if (len > call->size && file->has_attr && call->stamp >= file->fence && !file->is_whole)
+		sdv_bytes_keep(mount, file, data + call->size, len - call->size, call->offset + call->size);
 	sdv_answer_data(call->req, data, len < call->size ? len : call->size);
 	sdv_call_free(mount, call);
 }
@@ -345,15 +327,14 @@ void sdv_on_read(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file 
 		 uint64_t offset)
 {
 	struct sdv_call *call;
-	uint64_t end = offset + size;
+	const uint8_t *data;
+	size_t len;
 
-	/* The last page of a file is asked for whole. */
-	if (file->has_attr && end > file->attr.size && offset < file->attr.size)
-		end = file->attr.size;
-	if (ahead_has(file, offset, end - offset)) {
-		sdv_answer_data(req, file->ahead + (offset - file->ahead_offset), end - offset);
-		if (end == file->ahead_offset + file->ahead_len)
-			sdv_ahead_drop(file);
+	if (sdv_bytes_find(file, offset, size, &data, &len) && !mount->is_over) {
+		sdv_answer_data(req, data, len);
+		/* The kernel has all of it now. */
+		if (!file->is_whole && offset + len == file->bytes_offset + file->bytes_len)
+			sdv_bytes_drop(mount, file);
 		return;
 	}
 	call = sdv_call_new(req, file, NULL);
@@ -392,7 +373,7 @@ static void fallocate_send(struct sdv_mount *mount, void *arg)
 		.mode = call->flags,
 	};
 
-	sdv_ahead_drop(call->file);
+	sdv_bytes_drop(mount, call->file);
 	sdv_file_fence(mount, call->file);
 	call->done = fallocate_done;
 	sdv_call_send(mount, call, &request);
@@ -486,7 +467,7 @@ static void copy_send(struct sdv_mount *mount, void *arg)
 		.count = call->size,
 	};
 
-	sdv_ahead_drop(call->dir);
+	sdv_bytes_drop(mount, call->dir);
 	sdv_file_fence(mount, call->dir);
 	call->done = copy_done;
 	sdv_call_send(mount, call, &request);

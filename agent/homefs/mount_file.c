@@ -110,7 +110,7 @@ static void reap(struct sdv_mount *mount, struct sdv_file *file)
 	sdv_table_free(&file->names);
 	sdv_table_del(&mount->files, &file->by_number);
 	forget_add(mount, file);
-	sdv_ahead_drop(file);
+	sdv_bytes_drop(mount, file);
 	free(file);
 }
 
@@ -136,6 +136,8 @@ bool sdv_file_take(struct sdv_mount *mount, struct sdv_file *file, const struct 
 	file->attr = *attr;
 	file->has_attr = attr->flags & SUPERDEV_FS_A_LEASED;
 	file->written_end = 0;
+	if (!file->has_attr)
+		sdv_bytes_drop(mount, file);
 	return true;
 }
 
@@ -300,7 +302,7 @@ static void contents_inval(struct sdv_mount *mount, struct sdv_file *file, bool 
 {
 	sdv_file_fence(mount, file);
 	if (has_data)
-		sdv_ahead_drop(file);
+		sdv_bytes_drop(mount, file);
 	if (has_data && file->names.nr)
 		sdv_names_forget(mount, file);
 	sdv_notice_file(mount, file, has_data);
@@ -320,7 +322,7 @@ static void all_inval(struct sdv_mount *mount)
 			sdv_file_hold(file);
 			file->names_fence = file->told_fence = mount->clock;
 			sdv_file_fence(mount, file);
-			sdv_ahead_drop(file);
+			sdv_bytes_drop(mount, file);
 			sdv_notice_file(mount, file, true);
 			link = link->next;
 		}

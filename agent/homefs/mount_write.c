@@ -131,6 +131,9 @@ static void extent_done(struct sdv_mount *mount, struct sdv_call *call, int erro
 	(void)len, (void)flags;
 	sdv_file_hold(file);
 	extent_remove(mount, file, call->extent);
+	/* What is kept here is not what is there. */
+	if (error)
+		sdv_bytes_drop(mount, file);
 	if (error)
 		error_note(file, error);
 	else if (data && !sdv_fs_attr_load(data, &attr))
@@ -221,6 +224,7 @@ static int extent_add(struct sdv_mount *mount, struct sdv_file *file, const uint
 	mount->unconfirmed += len;
 	if (offset + len > file->written_end)
 		file->written_end = offset + len;
+	sdv_bytes_write(mount, file, data, len, offset);
 	return 0;
 }
 
@@ -267,6 +271,7 @@ static void append_send(struct sdv_mount *mount, void *arg)
 	};
 
 	call->done = append_done;
+	sdv_bytes_drop(mount, call->file);
 	sdv_file_fence(mount, call->file);
 	sdv_call_send(mount, call, &request);
 	free(later);
@@ -324,7 +329,6 @@ void sdv_on_write(struct sdv_mount *mount, struct fuse_req *req, struct sdv_open
 		sdv_answer_error(req, -ENOTCONN);
 		return;
 	}
-	sdv_ahead_drop(file);
 	if (!is_append && file->unconfirmed < FILE_UNCONFIRMED_MAX &&
 	    mount->unconfirmed < ALL_UNCONFIRMED_MAX) {
 		r = extent_add(mount, file, data, size, offset);
