@@ -240,6 +240,16 @@ void sdv_link_run_posts(struct sdv_link *link)
 	sdv_link_end(link);
 }
 
+bool sdv_link_is_over(struct sdv_link *link)
+{
+	bool is_over;
+
+	pthread_mutex_lock(&link->lock);
+	is_over = link->error;
+	pthread_mutex_unlock(&link->lock);
+	return is_over;
+}
+
 void sdv_link_end(struct sdv_link *link)
 {
 	/* First, for one who holds the lock may be waiting for room. */

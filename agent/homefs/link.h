@@ -68,6 +68,8 @@ int sdv_link_post(struct sdv_link *link, const struct iovec *parts, unsigned int
 /* Sends what was posted until the link ends; a thread of its own. */
 void sdv_link_run_posts(struct sdv_link *link);
 
+/* Has it ended?  Any thread. */
+bool sdv_link_is_over(struct sdv_link *link);
 /* Nothing more is received or sent, now; any thread. */
 void sdv_link_end(struct sdv_link *link);
 

@@ -257,7 +257,7 @@ struct sdv_name *sdv_name_set(struct sdv_mount *mount, struct sdv_file *dir, con
 void sdv_name_drop(struct sdv_mount *mount, struct sdv_file *dir, struct sdv_name *name);
 /* Names in @dir are changed from here: answers to what was asked before are too old. */
 void sdv_names_fence(struct sdv_mount *mount, struct sdv_file *dir);
-/* Forgets all names in @dir, and has the kernel forget them. */
+/* Forgets all names in @dir, which the caller holds, and has the kernel forget them. */
 void sdv_names_forget(struct sdv_mount *mount, struct sdv_file *dir);
 void sdv_names_each(struct sdv_file *dir, void (*run)(struct sdv_name *name, void *arg), void *arg);
 /* Drops names that the kernel does not know either, where there are too many. */

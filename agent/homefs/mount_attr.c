@@ -243,7 +243,7 @@ static bool name_fits(struct sdv_fs_request *request, const char *name)
 {
 	if (strlen(name) > SUPERDEV_FS_NAME_MAX)
 		return false;
-	strcpy(request->name, name);
+	sdv_fs_name_put(request->name, name);
 	return true;
 }
 

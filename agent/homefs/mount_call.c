@@ -27,7 +27,8 @@ struct sdv_notice {
 
 static void notice_add(struct sdv_mount *mount, enum notice_kind kind, uint64_t id, const char *name)
 {
-	struct sdv_notice *notice = malloc(sizeof(*notice) + strlen(name) + 1);
+	size_t size = strlen(name) + 1;
+	struct sdv_notice *notice = malloc(sizeof(*notice) + size);
 
 	/* The kernel would go on believing what is no longer so. */
 	if (!notice)
@@ -35,7 +36,7 @@ static void notice_add(struct sdv_mount *mount, enum notice_kind kind, uint64_t 
 	notice->next = NULL;
 	notice->kind = kind;
 	notice->id = id;
-	strcpy(notice->name, name);
+	memcpy(notice->name, name, size);
 	pthread_mutex_lock(&mount->notice_lock);
 	if (mount->last_notice)
 		mount->last_notice->next = notice;
@@ -123,6 +124,12 @@ void sdv_call_free(struct sdv_mount *mount, struct sdv_call *call)
 	free(call);
 }
 
+/* Tags are counted: the lowest bits of any few of them differ. */
+static uint64_t tag_hash(uint32_t tag)
+{
+	return tag;
+}
+
 static int request_post(struct sdv_mount *mount, const struct sdv_fs_request *request)
 {
 	uint8_t fixed[SDV_FS_FIXED_MAX];
@@ -143,7 +150,7 @@ void sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs
 	call->op = request->op;
 	call->count = request->count;
 	call->stamp = mount->clock;
-	if (!r && sdv_table_add(&mount->calls, &call->by_tag, call->tag * 0x9e3779b9u))
+	if (!r && sdv_table_add(&mount->calls, &call->by_tag, tag_hash(call->tag)))
 		r = -ENOMEM;
 	if (r) {
 		call->done(mount, call, r, NULL, 0, 0);
@@ -195,7 +202,7 @@ void sdv_call_sync(struct sdv_mount *mount)
 
 static struct sdv_call *call_take(struct sdv_mount *mount, const struct sdv_head *head)
 {
-	struct sdv_link_in_table *link = sdv_table_first(&mount->calls, head->tag * 0x9e3779b9u);
+	struct sdv_link_in_table *link = sdv_table_first(&mount->calls, tag_hash(head->tag));
 
 	for (; link; link = sdv_table_next(link)) {
 		struct sdv_call *call = sdv_container(link, struct sdv_call, by_tag);

@@ -170,10 +170,12 @@ struct sdv_name *sdv_name_set(struct sdv_mount *mount, struct sdv_file *dir, con
 	if (!found) {
 		if (state == SDV_NAME_ABSENT && dir->nr_absent >= ABSENT_MAX)
 			return NULL;
-		found = calloc(1, sizeof(*found) + strlen(name) + 1);
+		size_t size = strlen(name) + 1;
+
+		found = calloc(1, sizeof(*found) + size);
 		if (!found)
 			return NULL;
-		strcpy(found->name, name);
+		memcpy(found->name, name, size);
 		found->state = SDV_NAME_UNKNOWN;
 		if (sdv_table_add(&dir->names, &found->link, sdv_hash_name(0, name))) {
 			free(found);
@@ -224,7 +226,6 @@ void sdv_names_each(struct sdv_file *dir, void (*run)(struct sdv_name *name, voi
 
 void sdv_names_forget(struct sdv_mount *mount, struct sdv_file *dir)
 {
-	sdv_file_hold(dir);
 	sdv_names_fence(mount, dir);
 	dir->told_fence = mount->clock;
 	dir->is_complete = false;
@@ -237,7 +238,6 @@ void sdv_names_forget(struct sdv_mount *mount, struct sdv_file *dir)
 			sdv_name_drop(mount, dir, name);
 		}
 	}
-	sdv_file_put(mount, dir);
 }
 
 static void dir_trim(struct sdv_mount *mount, struct sdv_file *dir)
@@ -303,9 +303,9 @@ static void contents_inval(struct sdv_mount *mount, struct sdv_file *file, bool 
 	sdv_file_fence(mount, file);
 	if (has_data)
 		sdv_bytes_drop(mount, file);
+	sdv_notice_file(mount, file, has_data);
 	if (has_data && file->names.nr)
 		sdv_names_forget(mount, file);
-	sdv_notice_file(mount, file, has_data);
 }
 
 /* Home lost count: everything may be different. */

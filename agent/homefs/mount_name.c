@@ -20,7 +20,7 @@ bool sdv_name_copy(char *to, const char *name)
 {
 	if (!sdv_fs_is_name(name, strlen(name)))
 		return false;
-	strcpy(to, name);
+	sdv_fs_name_put(to, name);
 	return true;
 }
 

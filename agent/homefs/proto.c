@@ -47,7 +47,7 @@ struct rule {
 #define MAKES        (USES_NODE | USES_NAME | USES_MODE | USES_UMASK)
 #define ENTRY        REPLY(struct superdev_fs_entry)
 #define ATTR         REPLY(struct superdev_fs_attr)
-#define COUNT_FORGET 4096u
+#define COUNT_FORGET ((size_t)4096)
 
 static const struct rule rules[SUPERDEV_FS_END - SUPERDEV_FS_HELLO] = {
 #define RULE(op) [SUPERDEV_FS_##op - SUPERDEV_FS_HELLO]
@@ -126,7 +126,7 @@ int sdv_fs_head_check(const struct superdev_frame *frame, bool from_home, struct
 {
 	static const struct sdv_frame_rules frame_rules = {
 		.class = SUPERDEV_CLASS_CPU,
-		.max_length = SDV_FS_PAYLOAD_MAX,
+		.max_length = (uint32_t)SDV_FS_PAYLOAD_MAX,
 	};
 	const struct rule *rule;
 	struct sdv_head head;
@@ -155,6 +155,14 @@ bool sdv_fs_is_name(const char *name, size_t len)
 	if (!len || len > SUPERDEV_FS_NAME_MAX || memchr(name, '/', len) || memchr(name, 0, len))
 		return false;
 	return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+}
+
+void sdv_fs_name_put(char *to, const char *name)
+{
+	size_t len = strnlen(name, SUPERDEV_FS_NAME_MAX);
+
+	memcpy(to, name, len);
+	to[len] = 0;
 }
 
 static bool is_xattr_name(const char *name, size_t len)
@@ -591,7 +599,7 @@ int sdv_fs_dirent_next(const uint8_t *data, size_t size, size_t *pos, struct sdv
 		return -EPROTO;
 	memcpy(&wire, p, sizeof(wire));
 	name_len = le16toh(wire.name_len);
-	if (size - *pos < dirent_size(name_len) || memcmp(wire.reserved, zeros, sizeof(wire.reserved)))
+	if (size - *pos < dirent_size(name_len) || memcmp(wire.reserved, zeros, sizeof(wire.reserved)) != 0)
 		return -EPROTO;
 	/* A node of 0 is allowed here, and only here. */
 	entry.node = get64(&wire.entry.node);
@@ -608,7 +616,7 @@ bool sdv_fs_dirent_add(uint8_t *data, size_t size, size_t *pos, const struct sdv
 		       uint64_t cookie, const char *name)
 {
 	struct superdev_fs_dirent wire = { .cookie = htole64(cookie) };
-	size_t name_len = strlen(name), len = dirent_size(name_len);
+	size_t name_len = strnlen(name, SUPERDEV_FS_NAME_MAX), len = dirent_size(name_len);
 
 	if (size - *pos < len)
 		return false;

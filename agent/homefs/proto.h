@@ -71,8 +71,8 @@ struct sdv_fs_request {
 };
 
 /* Most bytes that come before a request's data, and most of any frame. */
-#define SDV_FS_FIXED_MAX   (sizeof(struct superdev_fs_request) + 2 * SUPERDEV_FS_NAME_MAX)
-#define SDV_FS_PAYLOAD_MAX (SDV_FS_FIXED_MAX + SUPERDEV_FS_IO_MAX)
+#define SDV_FS_FIXED_MAX   (sizeof(struct superdev_fs_request) + 2 * (size_t)SUPERDEV_FS_NAME_MAX)
+#define SDV_FS_PAYLOAD_MAX (SDV_FS_FIXED_MAX + (size_t)SUPERDEV_FS_IO_MAX)
 
 /**
  * sdv_fs_head_check - is this frame one that the connection may carry?
@@ -160,5 +160,7 @@ bool sdv_fs_dirent_add(uint8_t *data, size_t size, size_t *pos, const struct sdv
 
 /* Could a directory have an entry of this name?  "." and ".." are none. */
 bool sdv_fs_is_name(const char *name, size_t len);
+/* Copies a name that was checked into SUPERDEV_FS_NAME_MAX + 1 bytes; a longer one is cut. */
+void sdv_fs_name_put(char *to, const char *name);
 
 #endif

@@ -276,7 +276,7 @@ void sdv_locks_run(struct sdv_locks *locks)
 	struct timespec until;
 
 	pthread_mutex_lock(&locks->lock);
-	while (!locks->serve->link.error) {
+	while (!sdv_link_is_over(&locks->serve->link)) {
 		if (!locks->waiters) {
 			pthread_cond_wait(&locks->has_waiter, &locks->lock);
 			continue;

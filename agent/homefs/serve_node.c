@@ -24,7 +24,7 @@
 
 #define NODES_MAX  (1u << 20)
 #define DEPTH_MAX  128
-#define FDS_SPARED 256u /* threads, locks, the socket */
+#define FDS_SPARED ((rlim_t)256) /* threads, locks, the socket */
 #define NO_SLOT    UINT32_MAX
 
 static uint64_t identity_hash(const struct sdv_identity *identity, const struct sdv_allow *allow)
@@ -349,7 +349,7 @@ static int path_open(struct sdv_serve *serve, struct sdv_node *node, int depth)
 	parent = node->is_lost ? NULL : node->parent;
 	if (fd < 0 && parent) {
 		parent->users++;
-		strcpy(name, node->name);
+		sdv_fs_name_put(name, node->name);
 	}
 	pthread_mutex_unlock(&serve->lock);
 	if (fd >= 0)
@@ -562,7 +562,7 @@ void sdv_node_recheck(struct sdv_serve *serve, struct sdv_node *node)
 	parent = node->is_lost ? NULL : node->parent;
 	if (parent) {
 		parent->users++;
-		strcpy(name, node->name);
+		sdv_fs_name_put(name, node->name);
 	}
 	pthread_mutex_unlock(&serve->lock);
 	if (!parent)
@@ -605,7 +605,7 @@ int sdv_node_open_root(struct sdv_serve *serve, const char *root)
 	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct sdv_identity identity;
 	struct rlimit limit;
-	struct statx stx;
+	struct statx stx = { 0 };
 	int r;
 
 	if (fd < 0)
@@ -621,8 +621,8 @@ int sdv_node_open_root(struct sdv_serve *serve, const char *root)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur > NODES_MAX)
 		limit.rlim_cur = NODES_MAX;
-	serve->max_fds =
-		limit.rlim_cur > 2 * FDS_SPARED ? (unsigned int)limit.rlim_cur - FDS_SPARED : FDS_SPARED / 4;
+	serve->max_fds = (unsigned int)(limit.rlim_cur > 2 * FDS_SPARED ? limit.rlim_cur - FDS_SPARED
+									: FDS_SPARED / 4);
 	serve->free_slots = NO_SLOT;
 	identity = identity_of(&stx);
 	r = node_new(serve, &identity, allow, S_IFDIR, &serve->root);

@@ -30,7 +30,7 @@
 #define NAMES       (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)
 /* A change through a shared mapping makes no event, but the last close after it does. */
 #define CONTENTS    (FAN_MODIFY | FAN_ATTRIB | FAN_CLOSE_WRITE)
-#define EVENTS_SIZE (64u << 10)
+#define EVENTS_SIZE ((size_t)64 << 10)
 #define IDLE_MS     1000
 
 /* As the kernel names a file in events; bytes are file system, type and handle. */
@@ -184,7 +184,7 @@ static void tell(struct sdv_serve *serve, uint64_t number, const char *name, uin
 	struct iovec parts[2] = { { &frame, sizeof(frame) }, { fixed, 0 } };
 
 	if (flags & SUPERDEV_FS_I_NAME)
-		strcpy(inval.name, name);
+		sdv_fs_name_put(inval.name, name);
 	parts[1].iov_len = sdv_fs_request_build(&inval, &frame, fixed);
 	/* Where it fails the connection has ended, and with it what the lender keeps. */
 	sdv_link_send(&serve->link, parts, 2);
@@ -319,7 +319,7 @@ void sdv_watch_run(struct sdv_serve *serve)
 {
 	struct pollfd poll_fd = { .fd = serve->watch_fd, .events = POLLIN };
 
-	while (serve->watch_fd >= 0 && !serve->link.error) {
+	while (serve->watch_fd >= 0 && !sdv_link_is_over(&serve->link)) {
 		poll(&poll_fd, 1, IDLE_MS);
 		sdv_watch_drain(serve);
 	}

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -184,6 +185,8 @@ static pid_t run_end(uid_t uid, int fd, int control, const char *const *args)
 		fcntl(control, F_SETFD, 0);
 	if (uid && (setgid(uid) || setuid(uid)))
 		_exit(126);
+	/* A test that fails leaves nothing behind that holds its output open. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	execv(program, (char *const *)argv);
 	_exit(127);
 }
