@@ -107,6 +107,7 @@ struct sdv_work {
 };
 
 #define SDV_DEVICES_MAX 4096u
+#define SDV_CLOSED_MAX  64u
 
 /**
  * struct sdv_serve - the process
@@ -117,7 +118,8 @@ struct sdv_work {
  * @hand:	of the clock that chooses which to close
  * @devices:	numbers of file systems, so that inode numbers can be made unique
  * @watch_fd:	fanotify, or -1: nothing may be kept
- * @watch_lock:	held from reading an event until the lender was told
+ * @watch_lock:	held from reading an event until the lender was told; protects
+ * @closed:	numbers of files that were closed after writing, to be told of soon
  */
 struct sdv_serve {
 	struct sdv_link link;
@@ -144,6 +146,8 @@ struct sdv_serve {
 
 	int watch_fd;
 	pthread_mutex_t watch_lock;
+	uint64_t closed[SDV_CLOSED_MAX];
+	unsigned int nr_closed;
 };
 
 /* serve_node.c ------------------------------------------------------------ */

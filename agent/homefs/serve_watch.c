@@ -32,6 +32,7 @@
 #define CONTENTS    (FAN_MODIFY | FAN_ATTRIB | FAN_CLOSE_WRITE)
 #define EVENTS_SIZE ((size_t)64 << 10)
 #define IDLE_MS     1000
+#define CLOSED_MS   100
 
 /* As the kernel names a file in events; bytes are file system, type and handle. */
 struct sdv_handle {
@@ -228,6 +229,44 @@ static void node_changed(struct sdv_serve *serve, struct sdv_node *node, bool is
 		tell(serve, node->number, NULL, SUPERDEV_FS_I_ATTR | SUPERDEV_FS_I_DATA);
 }
 
+/*
+ * Closed after writing: whatever was written told of itself, but for a shared
+ * mapping.  That is told a little later, and not now: the next step of a build
+ * may be looking at the file, and the lender's kernel, when it is told to forget
+ * attributes while it asks for them, goes on with the size that it had before.
+ */
+static void node_closed(struct sdv_serve *serve, struct sdv_node *node, bool is_telling)
+{
+	for (unsigned int i = 0; i < serve->nr_closed; i++)
+		if (serve->closed[i] == node->number)
+			return;
+	if (serve->nr_closed == SDV_CLOSED_MAX)
+		node_changed(serve, node, is_telling);
+	else
+		serve->closed[serve->nr_closed++] = node->number;
+}
+
+/* Under the watch's lock. */
+static void closed_tell(struct sdv_serve *serve)
+{
+	for (unsigned int i = 0; i < serve->nr_closed; i++) {
+		struct sdv_node *node = sdv_node_get(serve, serve->closed[i]);
+
+		if (node)
+			node_changed(serve, node, false);
+		sdv_node_put(serve, node);
+	}
+	serve->nr_closed = 0;
+}
+
+static void file_event(struct sdv_serve *serve, struct sdv_node *node, uint64_t mask, bool is_telling)
+{
+	if (mask & (FAN_MODIFY | FAN_ATTRIB))
+		node_changed(serve, node, is_telling);
+	else
+		node_closed(serve, node, is_telling);
+}
+
 static void dir_event(struct sdv_serve *serve, struct sdv_node *dir, const char *name, uint64_t mask)
 {
 	struct sdv_node *child;
@@ -252,7 +291,7 @@ static void dir_event(struct sdv_serve *serve, struct sdv_node *dir, const char 
 			node_changed(serve, child, is_telling);
 		}
 	} else if (child) {
-		node_changed(serve, child, is_telling);
+		file_event(serve, child, mask, is_telling);
 	} else if (is_telling) {
 		tell(serve, dir->number, name, SUPERDEV_FS_I_NAME | SUPERDEV_FS_I_ATTR);
 	}
@@ -280,7 +319,7 @@ static void event_handle(struct sdv_serve *serve, const struct fanotify_event_me
 		if (node && fid->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME)
 			dir_event(serve, node, name, event->mask);
 		else if (node && fid->hdr.info_type == FAN_EVENT_INFO_TYPE_FID && node->type != S_IFDIR)
-			node_changed(serve, node, true);
+			file_event(serve, node, event->mask, true);
 		sdv_node_put(serve, node);
 		info += fid->hdr.len;
 	}
@@ -312,15 +351,34 @@ void sdv_watch_drain(struct sdv_serve *serve)
 		return;
 	pthread_mutex_lock(&serve->watch_lock);
 	drain(serve);
+	closed_tell(serve);
 	pthread_mutex_unlock(&serve->watch_lock);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 void sdv_watch_run(struct sdv_serve *serve)
 {
 	struct pollfd poll_fd = { .fd = serve->watch_fd, .events = POLLIN };
+	bool has_closed = false;
+	int64_t due = 0;
 
 	while (serve->watch_fd >= 0 && !sdv_link_is_over(&serve->link)) {
-		poll(&poll_fd, 1, IDLE_MS);
-		sdv_watch_drain(serve);
+		bool is_event = poll(&poll_fd, 1, has_closed ? CLOSED_MS : IDLE_MS) > 0;
+
+		pthread_mutex_lock(&serve->watch_lock);
+		drain(serve);
+		if (!has_closed)
+			due = now_ms() + CLOSED_MS;
+		else if (!is_event || now_ms() >= due)
+			closed_tell(serve);
+		has_closed = serve->nr_closed;
+		pthread_mutex_unlock(&serve->watch_lock);
 	}
 }
