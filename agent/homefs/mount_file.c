@@ -20,7 +20,7 @@
 
 static uint64_t number_hash(uint64_t number)
 {
-	return sdv_hash(0, &number, sizeof(number));
+	return sdv_hash_number(0, number);
 }
 
 struct sdv_file *sdv_file_find(struct sdv_mount *mount, uint64_t number)

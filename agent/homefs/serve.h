@@ -198,6 +198,8 @@ int sdv_node_adopt(struct sdv_serve *serve, struct sdv_node *node, int fd, int f
 void sdv_node_pin(struct sdv_serve *serve, struct sdv_node *node);
 /* RELEASE. */
 void sdv_node_unpin(struct sdv_serve *serve, struct sdv_node *node);
+/* Closes what nobody has pinned: the next use opens it anew, with the rights of then. */
+void sdv_node_close(struct sdv_serve *serve, struct sdv_node *node);
 /* FORGET. */
 void sdv_node_forget(struct sdv_serve *serve, uint64_t number, uint64_t count);
 

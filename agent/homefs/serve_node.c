@@ -29,10 +29,11 @@
 
 static uint64_t identity_hash(const struct sdv_identity *identity, const struct sdv_allow *allow)
 {
-	uint64_t words[] = { identity->dev, identity->ino, (uint64_t)identity->birth.tv_sec,
-			     identity->birth.tv_nsec, (uintptr_t)allow };
+	uint64_t hash = sdv_hash_number((uintptr_t)allow, identity->dev);
 
-	return sdv_hash(0, words, sizeof(words));
+	hash = sdv_hash_number(hash, identity->ino);
+	hash = sdv_hash_number(hash, (uint64_t)identity->birth.tv_sec);
+	return sdv_hash_number(hash, identity->birth.tv_nsec);
 }
 
 static bool identity_is(const struct sdv_identity *a, const struct sdv_identity *b)
@@ -434,6 +435,17 @@ void sdv_node_unpin(struct sdv_serve *serve, struct sdv_node *node)
 	/* One for writing would keep programs at home from running the file (ETXTBSY). */
 	if (!node->pins && node->users == 1)
 		fd_close(serve, &node->write_fd);
+	pthread_mutex_unlock(&serve->lock);
+}
+
+void sdv_node_close(struct sdv_serve *serve, struct sdv_node *node)
+{
+	pthread_mutex_lock(&serve->lock);
+	/* One user is the caller; one that is lost could not be opened again. */
+	if (!node->pins && node->users == 1 && !node->is_lost) {
+		fd_close(serve, &node->read_fd);
+		fd_close(serve, &node->write_fd);
+	}
 	pthread_mutex_unlock(&serve->lock);
 }
 

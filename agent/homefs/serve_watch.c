@@ -261,6 +261,9 @@ static void closed_tell(struct sdv_serve *serve)
 
 static void file_event(struct sdv_serve *serve, struct sdv_node *node, uint64_t mask, bool is_telling)
 {
+	/* What was open for the lender without its asking, it may perhaps no longer open. */
+	if (mask & FAN_ATTRIB)
+		sdv_node_close(serve, node);
 	if (mask & (FAN_MODIFY | FAN_ATTRIB))
 		node_changed(serve, node, is_telling);
 	else

@@ -52,6 +52,13 @@ static inline uint64_t sdv_hash(uint64_t seed, const void *data, size_t len)
 	return hash ^ hash >> 29;
 }
 
+static inline uint64_t sdv_hash_number(uint64_t seed, uint64_t number)
+{
+	uint64_t hash = (seed ^ number) * 0x9e3779b97f4a7c15ull;
+
+	return hash ^ hash >> 29;
+}
+
 static inline uint64_t sdv_hash_name(uint64_t seed, const char *name)
 {
 	return sdv_hash(seed, name, strlen(name));
