@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,9 @@ static int mount_dir(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	sdv_log_open("superdev-homefs", SDV_LOG_INFO);
+	/* A limit on sizes, or an end that went away, is an error and not the end. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	/* Neither end starts programs. */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (argc > 1 && !strcmp(argv[1], "serve"))

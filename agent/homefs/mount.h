@@ -211,8 +211,11 @@ struct sdv_mount {
 
 struct sdv_call *sdv_call_new(struct fuse_req *req, struct sdv_file *file, struct sdv_file *dir);
 void sdv_call_free(struct sdv_mount *mount, struct sdv_call *call);
-/* Sends @request, which gets the call's tag; see struct sdv_call. */
-void sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs_request *request);
+/*
+ * Sends @request, which gets the call's tag; see struct sdv_call.  False: it failed,
+ * done has been called, and the call may be no more.
+ */
+bool sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs_request *request);
 /* Sends what has no answer. */
 void sdv_call_tell(struct sdv_mount *mount, struct sdv_fs_request *request);
 /* Receives until the connection ends, and then lets every call end; 0 or -errno. */
@@ -395,7 +398,7 @@ void sdv_answer_statfs(struct fuse_req *req, const struct sdv_fs_statfs *fs);
 void sdv_answer_lock(struct fuse_req *req, const struct sdv_fs_lock *lock);
 void sdv_answer_list(struct fuse_req *req, const struct sdv_open *open, size_t size, uint64_t offset);
 /* Has interrupting @req give back the waiting lock @tag. */
-void sdv_answer_interruptible(struct sdv_mount *mount, struct fuse_req *req, uint32_t tag);
+void sdv_answer_interruptible(struct fuse_req *req, uint32_t tag);
 
 /* Without the lock: they may wait for an answer that another thread gives. */
 void sdv_kernel_forget_name(struct sdv_mount *mount, uint64_t dir_id, const char *name);

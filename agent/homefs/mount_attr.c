@@ -387,10 +387,9 @@ static void lock_send(struct sdv_mount *mount, void *arg)
 	};
 
 	call->done = lock_done;
-	/* Before it is sent, for the answer ends the request. */
-	if (lock->is_waiting)
-		sdv_answer_interruptible(mount, call->req, mount->next_tag + 1);
-	sdv_call_send(mount, call, &request);
+	/* The answer, which ends the kernel's request, cannot be looked at before the lock is free. */
+	if (sdv_call_send(mount, call, &request) && lock->is_waiting)
+		sdv_answer_interruptible(call->req, call->tag);
 	free(lock);
 }
 

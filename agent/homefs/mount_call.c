@@ -142,7 +142,7 @@ static int request_post(struct sdv_mount *mount, const struct sdv_fs_request *re
 	return sdv_link_post(&mount->link, parts, 3);
 }
 
-void sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs_request *request)
+bool sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs_request *request)
 {
 	int r = mount->is_over ? -ENOTCONN : 0;
 
@@ -154,7 +154,7 @@ void sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs
 		r = -ENOMEM;
 	if (r) {
 		call->done(mount, call, r, NULL, 0, 0);
-		return;
+		return false;
 	}
 	if (call->req)
 		mount->round_trips[call->op - SUPERDEV_FS_HELLO]++;
@@ -163,6 +163,7 @@ void sdv_call_send(struct sdv_mount *mount, struct sdv_call *call, struct sdv_fs
 		sdv_table_del(&mount->calls, &call->by_tag);
 		call->done(mount, call, r == -ENOMEM ? r : -ENOTCONN, NULL, 0, 0);
 	}
+	return !r;
 }
 
 void sdv_call_tell(struct sdv_mount *mount, struct sdv_fs_request *request)

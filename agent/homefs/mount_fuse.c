@@ -218,9 +218,8 @@ static void interrupted(fuse_req_t req, void *data)
 	sdv_call_cancel(mount_of(req), (uint32_t)(uintptr_t)data);
 }
 
-void sdv_answer_interruptible(struct sdv_mount *mount, struct fuse_req *req, uint32_t tag)
+void sdv_answer_interruptible(struct fuse_req *req, uint32_t tag)
 {
-	(void)mount;
 	fuse_req_interrupt_func(req, interrupted, (void *)(uintptr_t)tag);
 }
 

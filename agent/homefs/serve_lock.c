@@ -19,6 +19,7 @@
 #define HOLDERS_MAX 8192u
 #define WAITERS_MAX 1024u
 #define RETRY_MS    20
+#define CANCELS     16u
 
 /* What one owner holds of one file; @node with a reference. */
 struct holder {
@@ -40,6 +41,7 @@ struct waiter {
  * struct sdv_locks - all of them
  * @lock:	protects the lists
  * @has_waiter:	signalled when there is one, and when it is worth trying
+ * @cancels:	tags that were given up and not found: they may overtake their locks
  */
 struct sdv_locks {
 	struct sdv_serve *serve;
@@ -48,6 +50,8 @@ struct sdv_locks {
 	struct holder *holders;
 	struct waiter *waiters;
 	unsigned int nr_holders, nr_waiters;
+	uint32_t cancels[CANCELS];
+	unsigned int next_cancel;
 };
 
 struct sdv_locks *sdv_locks_open(struct sdv_serve *serve)
@@ -183,6 +187,14 @@ static void waiter_end(struct sdv_locks *locks, struct waiter **at, int error)
 	free(waiter);
 }
 
+static bool is_cancelled(const struct sdv_locks *locks, uint32_t tag)
+{
+	for (unsigned int i = 0; i < CANCELS; i++)
+		if (tag && locks->cancels[i] == tag)
+			return true;
+	return false;
+}
+
 static int lock_run(struct sdv_work *work, struct sdv_node *node, struct sdv_fs_lock *lock)
 {
 	struct sdv_locks *locks = work->serve->locks;
@@ -197,6 +209,8 @@ static int lock_run(struct sdv_work *work, struct sdv_node *node, struct sdv_fs_
 	if (r)
 		return r;
 	r = lock_try(holder, lock);
+	if (r == -EAGAIN && lock->what == SUPERDEV_FS_L_WAIT && is_cancelled(locks, work->request.tag))
+		r = -EINTR;
 	if (r == -EAGAIN && lock->what == SUPERDEV_FS_L_WAIT) {
 		r = waiter_add(locks, holder, work, lock);
 		work->is_kept = !r;
@@ -259,14 +273,16 @@ int sdv_do_unlock(struct sdv_work *work)
 int sdv_do_cancel(struct sdv_work *work)
 {
 	struct sdv_locks *locks = work->serve->locks;
+	uint32_t tag = (uint32_t)work->request.arg;
+	struct waiter **at;
 
 	pthread_mutex_lock(&locks->lock);
-	for (struct waiter **at = &locks->waiters; *at; at = &(*at)->next) {
-		if ((*at)->request.tag != (uint32_t)work->request.arg)
-			continue;
+	for (at = &locks->waiters; *at && (*at)->request.tag != tag; at = &(*at)->next)
+		;
+	if (*at)
 		waiter_end(locks, at, -EINTR);
-		break;
-	}
+	else
+		locks->cancels[locks->next_cancel++ % CANCELS] = tag;
 	pthread_mutex_unlock(&locks->lock);
 	return 0;
 }
