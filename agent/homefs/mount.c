@@ -133,8 +133,8 @@ static void say_round_trips(struct sdv_mount *fs)
 static void *control_run(void *arg)
 {
 	struct sdv_mount *fs = arg;
-	int fd = fs->control_fd;
-	FILE *lines = fdopen(dup(fd), "r");
+	int fd = dup(fs->control_fd);
+	FILE *lines = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[32];
 
 	while (lines && fgets(line, sizeof(line), lines)) {

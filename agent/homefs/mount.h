@@ -133,7 +133,7 @@ struct sdv_open {
 		uint64_t ino;
 		uint32_t mode;
 		char *name;
-	} * list;
+	} *list;
 	size_t list_len, list_max;
 };
 

@@ -207,7 +207,7 @@ struct listing {
 		struct sdv_file *file; /* NULL: only the type is known */
 		uint64_t ino;
 		uint32_t mode;
-	} * entries;
+	} *entries;
 	size_t len, max;
 };
 

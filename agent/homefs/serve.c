@@ -96,7 +96,7 @@ static int request_receive(struct sdv_work *work, struct sdv_head *ret_head)
 
 static void request_run(struct sdv_work *work, const struct sdv_head *head)
 {
-	int (*run)(struct sdv_work * work) = NULL;
+	int (*run)(struct sdv_work *work) = NULL;
 	int r = sdv_fs_request_parse(head, work->in, &work->request);
 
 	if (r)

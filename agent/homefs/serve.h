@@ -135,7 +135,7 @@ struct sdv_serve {
 		struct sdv_node *node;
 		uint32_t generation;
 		uint32_t next_free;
-	} * slots;
+	} *slots;
 	size_t nr_slots, max_slots;
 	uint32_t free_slots;
 	struct sdv_table by_identity, by_name, by_handle;

@@ -334,7 +334,10 @@ static void drain(struct sdv_serve *serve)
 	static _Alignas(struct fanotify_event_metadata) uint8_t events[EVENTS_SIZE];
 	ssize_t n;
 
-	while ((n = read(serve->watch_fd, events, sizeof(events))) > 0) {
+	struct iovec into = { events, sizeof(events) };
+
+	/* It does not wait: the descriptor is O_NONBLOCK. */
+	while ((n = readv(serve->watch_fd, &into, 1)) > 0) {
 		struct fanotify_event_metadata event;
 		const uint8_t *at = events;
 

@@ -23,7 +23,7 @@ struct sdv_table {
 	size_t nr;
 };
 
-#define sdv_container(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
+#define sdv_container(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
 
 /**
  * sdv_table_add - puts @link into the table

@@ -6,8 +6,8 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
+#include "../../agent/homefs/proto.h"
 #include "homefs_rig.h"
-#include "proto.h"
 
 static int conn;
 static uint8_t reply[SDV_FS_PAYLOAD_MAX];
