@@ -168,6 +168,9 @@ static int post_keep(struct sdv_link *link, const struct iovec *parts, unsigned 
 	*post = (struct sdv_post){ .len = len };
 	len = 0;
 	for (unsigned int i = first; i < nr_parts; i++) {
+		/* A part of no bytes may be nowhere. */
+		if (!rest[i].iov_len)
+			continue;
 		memcpy(post->bytes + len, rest[i].iov_base, rest[i].iov_len);
 		len += rest[i].iov_len;
 	}
