@@ -13,11 +13,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *const op_names[SUPERDEV_FS_END - SUPERDEV_FS_HELLO] = {
@@ -191,6 +193,15 @@ static int threads_start(struct sdv_mount *fs)
 	return r;
 }
 
+static int link_fd;
+
+/* Ends as if home had gone: everything that waits is answered first. */
+static void terminate(int number)
+{
+	(void)number;
+	shutdown(link_fd, SHUT_RDWR);
+}
+
 int sdv_mount_run(const struct sdv_mount_params *params, const char **ret_what)
 {
 	/* Threads go on to use it until the process ends. */
@@ -203,6 +214,8 @@ int sdv_mount_run(const struct sdv_mount_params *params, const char **ret_what)
 	fs.control_fd = params->control_fd;
 	fs.dir = params->dir;
 	sdv_link_open(&fs.link, params->fd);
+	link_fd = params->fd;
+	signal(SIGTERM, terminate);
 	*ret_what = "greet home";
 	r = sdv_call_hello(&fs);
 	if (r)

@@ -176,7 +176,8 @@ struct sdv_notice;
  * @is_alone:	no other user is mapped there
  * @calls:	by tag
  * @forgets, @nr_forgets: to be told to home when there are enough
- * @notice_lock: protects @notices, @last_notice
+ * @notice_lock: protects @notices, @last_notice and
+ * @is_passing:	a notice is with the kernel, and may be waiting there
  * @nr_names, @max_names: in all directories, and when to forget some
  * @round:	counts listings
  * @unconfirmed, @bytes_total: of all files
@@ -203,6 +204,7 @@ struct sdv_mount {
 	pthread_mutex_t notice_lock;
 	pthread_cond_t has_notice;
 	struct sdv_notice *notices, *last_notice;
+	bool is_passing;
 
 	uint64_t round_trips[SUPERDEV_FS_END - SUPERDEV_FS_HELLO];
 };
@@ -232,6 +234,8 @@ void sdv_notice_name(struct sdv_mount *mount, struct sdv_file *dir, const char *
 void sdv_notice_file(struct sdv_mount *mount, struct sdv_file *file, bool has_data);
 /* Passes notices on; a thread of its own. */
 void sdv_notice_run(struct sdv_mount *mount);
+/* Waits until none is with the kernel, some seconds at most. */
+void sdv_notice_end(struct sdv_mount *mount);
 
 /* mount_file.c ------------------------------------------------------------ */
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NOTICE_WAIT_MS 5000
+
 /* What a notice is about. */
 enum notice_kind {
 	NOTICE_NAME,
@@ -88,10 +90,33 @@ void sdv_notice_run(struct sdv_mount *mount)
 		mount->notices = notice->next;
 		if (!notice->next)
 			mount->last_notice = NULL;
+		mount->is_passing = true;
 		pthread_mutex_unlock(&mount->notice_lock);
 		notice_pass(mount, notice);
 		free(notice);
 		pthread_mutex_lock(&mount->notice_lock);
+		mount->is_passing = false;
+	}
+}
+
+void sdv_notice_end(struct sdv_mount *mount)
+{
+	bool is_passing = true;
+
+	for (int i = 0; i < NOTICE_WAIT_MS && is_passing; i++) {
+		pthread_mutex_lock(&mount->notice_lock);
+		/* No more of them: with the connection, everything is forgotten. */
+		while (mount->notices) {
+			struct sdv_notice *notice = mount->notices;
+
+			mount->notices = notice->next;
+			free(notice);
+		}
+		mount->last_notice = NULL;
+		is_passing = mount->is_passing;
+		pthread_mutex_unlock(&mount->notice_lock);
+		if (is_passing)
+			usleep(1000);
 	}
 }
 
@@ -278,6 +303,12 @@ int sdv_call_run(struct sdv_mount *mount)
 	pthread_mutex_lock(&mount->lock);
 	calls_end(mount);
 	pthread_mutex_unlock(&mount->lock);
+	/*
+	 * A thread that waits in the kernel for a directory, which a program has
+	 * locked that waits for an answer, would keep the process and /dev/fuse from
+	 * going away, and the answer from being given up.  Now all are answered.
+	 */
+	sdv_notice_end(mount);
 	free(data);
 	return r;
 }
