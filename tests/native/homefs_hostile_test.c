@@ -395,6 +395,49 @@ TEST("a server that is killed lets nobody wait")
 	rig.mount = 0;
 }
 
+/* Makes and removes names, one after the other, until it is killed. */
+static pid_t churn(const char *dir)
+{
+	pid_t pid = fork();
+	char name[32];
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned int i = 0;; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "churn/%u", i % 50);
+		fd = open(path_of(dir, name), O_RDWR | O_CREAT, 0600);
+		if (fd >= 0)
+			close(fd);
+		snprintf(name, sizeof(name), "churn/%u", i * 7 % 50);
+		unlink(path_of(dir, name));
+	}
+}
+
+TEST("a mount ends with its server while both ends change the same directory")
+{
+	double began;
+	pid_t pids[3];
+
+	rig_prepare();
+	CHECK(!mkdir(home("churn"), 0755));
+	rig_begin(0, NULL);
+	pids[0] = churn(rig.home);
+	pids[1] = churn(rig.here);
+	pids[2] = churn(rig.here);
+	usleep(700000);
+	end_one(&rig.serve);
+	began = now();
+	while (waitpid(rig.mount, NULL, WNOHANG) == 0 && now() < began + 5)
+		usleep(1000);
+	CHECK(now() < began + 5);
+	rig.mount = 0;
+	for (int i = 0; i < 3; i++)
+		end_one(&pids[i]);
+}
+
 TEST("a lender that goes away ends its server")
 {
 	int status;
