@@ -179,20 +179,20 @@ enum superdev_fs_op {
 	SUPERDEV_FS_LOOKUP	= 66,	/* node, name; reply: superdev_fs_entry */
 	SUPERDEV_FS_READDIR	= 67,	/* node, arg: cookie; reply: superdev_fs_dirent[] */
 	SUPERDEV_FS_GETATTR	= 68,	/* node; reply: superdev_fs_attr */
-	SUPERDEV_FS_SETATTR	= 69,	/* node, data: superdev_fs_setattr; reply: superdev_fs_attr */
+	SUPERDEV_FS_SETATTR	= 69,	/* node, data: superdev_fs_setattr; superdev_fs_attr */
 	SUPERDEV_FS_READLINK	= 70,	/* node; reply: the target, no zero byte */
-	SUPERDEV_FS_OPEN	= 71,	/* node, flags: _O_*; reply: superdev_fs_attr */
+	SUPERDEV_FS_OPEN	= 71,	/* node, flags: _O_*; superdev_fs_attr */
 	SUPERDEV_FS_RELEASE	= 72,	/* node, once for each OPEN and CREATE; no reply */
-	SUPERDEV_FS_CREATE	= 73,	/* node, name, mode, umask, flags: _O_*; superdev_fs_entry */
-	SUPERDEV_FS_MKDIR	= 74,	/* node, name, mode, umask; reply: superdev_fs_entry */
+	SUPERDEV_FS_CREATE	= 73,	/* as MKDIR, and flags: _O_*; superdev_fs_entry */
+	SUPERDEV_FS_MKDIR	= 74,	/* node, name, mode, umask; superdev_fs_entry */
 	SUPERDEV_FS_MKNOD	= 75,	/* as MKDIR; regular files and FIFOs */
-	SUPERDEV_FS_SYMLINK	= 76,	/* node, name, data: target; reply: superdev_fs_entry */
-	SUPERDEV_FS_LINK	= 77,	/* node: file, node2, name: where; reply: superdev_fs_entry */
+	SUPERDEV_FS_SYMLINK	= 76,	/* node, name, data: target; superdev_fs_entry */
+	SUPERDEV_FS_LINK	= 77,	/* node: file, node2, name: where; superdev_fs_entry */
 	SUPERDEV_FS_UNLINK	= 78,	/* node, name */
 	SUPERDEV_FS_RMDIR	= 79,	/* node, name */
 	SUPERDEV_FS_RENAME	= 80,	/* node, name, node2, name2, flags: _RENAME_* */
 	SUPERDEV_FS_READ	= 81,	/* node, offset, count; reply: bytes, fewer at the end */
-	SUPERDEV_FS_WRITE	= 82,	/* node, offset, flags: _W_*, data; reply: superdev_fs_attr */
+	SUPERDEV_FS_WRITE	= 82,	/* node, offset, flags: _W_*, data; superdev_fs_attr */
 	SUPERDEV_FS_FSYNC	= 83,	/* node, flags: _SYNC_DATA */
 	SUPERDEV_FS_FALLOCATE	= 84,	/* node, offset, arg: length, mode; superdev_fs_attr */
 	SUPERDEV_FS_LSEEK	= 85,	/* node, offset, flags: _SEEK_*; reply: __le64 */
@@ -216,7 +216,7 @@ enum superdev_fs_op {
 #define SUPERDEV_FS_IO_MAX	(512u << 10)	/* data of READ and WRITE */
 
 /* offset of a reply */
-#define SUPERDEV_FS_R_LEASED	(1ull << 0)	/* a name that is not there, or a listing, may be kept */
+#define SUPERDEV_FS_R_LEASED	(1ull << 0)	/* an absent name, or a listing, may be kept */
 #define SUPERDEV_FS_R_END	(1ull << 1)	/* READDIR: that was the last part */
 
 /* flags of OPEN and CREATE */
