@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "cpu.h"
+#include "remote.h"
 
 /* Attributes, see Documentation/sysfs ---------------------------------------- */
 
@@ -212,12 +213,22 @@ static int __init cpus_init(void)
 		return -ENOMEM;
 	error = sdv_driver_register(&cpu_driver);
 	if (error)
-		destroy_workqueue(sdv_cpu_wq);
+		goto err_destroy_wq;
+	error = sdv_remote_init();
+	if (error)
+		goto err_unregister;
+	return 0;
+
+err_unregister:
+	sdv_driver_unregister(&cpu_driver);
+err_destroy_wq:
+	destroy_workqueue(sdv_cpu_wq);
 	return error;
 }
 
 static void __exit cpus_exit(void)
 {
+	sdv_remote_exit();
 	sdv_driver_unregister(&cpu_driver);
 	destroy_workqueue(sdv_cpu_wq);
 }
