@@ -210,7 +210,8 @@ enum superdev_remote_type {
  * in any case: they stand for an event (as edge-triggered epoll reports it), a
  * reply only when it has bits that were not known.  What holds according to the last
  * observation is believed for SUPERDEV_REMOTE_FRESH_MS and then asked for anew before
- * it is told to a guest; what does not hold is believed until there are news.
+ * it is told to a guest; what does not hold is believed, from the first POLL on, until
+ * there are news.
  *
  * write() fails with
  * EINVAL     the message is malformed, or not an answer to what was asked; the request

@@ -88,6 +88,12 @@ static void advance(struct kiocb *iocb, ssize_t done)
 		iocb->ki_pos += done;
 }
 
+/* Reading a disk is not interrupted by a signal, and programs do not expect it to be. */
+static bool is_interruptible(const struct sdv_remote_file *rf)
+{
+	return rf->kind != SUPERDEV_REMOTE_FILE;
+}
+
 static ssize_t read_chunk(struct kiocb *iocb, struct iov_iter *to, size_t length, size_t done)
 {
 	struct sdv_remote_request *req = chunk_request(iocb, SUPERDEV_REMOTE_READ, length, done);
@@ -96,7 +102,7 @@ static ssize_t read_chunk(struct kiocb *iocb, struct iov_iter *to, size_t length
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	req->ask.length = length;
-	result = sdv_remote_ask(req, true);
+	result = sdv_remote_ask(req, is_interruptible(req->file));
 	if (result > 0) {
 		size_t copied = copy_to_iter(req->data, result, to);
 
@@ -128,8 +134,7 @@ static ssize_t remote_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		result = read_chunk(iocb, to, length, done);
 		if (result > 0)
 			done += result;
-		if (result < 0 || (size_t)result < length || !sdv_remote_can_seek(rf) ||
-		    signal_pending(current))
+		if (result < 0 || (size_t)result < length || !sdv_remote_can_seek(rf))
 			break;
 	}
 	advance(iocb, done);
@@ -151,7 +156,7 @@ static ssize_t write_chunk(struct kiocb *iocb, struct iov_iter *from, size_t len
 			req->ask.flags |= SUPERDEV_REMOTE_F_APPEND;
 		if (iocb->ki_flags & IOCB_DSYNC)
 			req->ask.flags |= SUPERDEV_REMOTE_F_SYNC;
-		result = sdv_remote_ask(req, true);
+		result = sdv_remote_ask(req, is_interruptible(req->file));
 		iov_iter_revert(from, copied - max_t(s64, result, 0));
 	}
 	sdv_remote_request_put(req);
@@ -172,7 +177,8 @@ static ssize_t remote_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		result = write_chunk(iocb, from, length, done);
 		if (result > 0)
 			done += result;
-		if (result < 0 || rf->kind == SUPERDEV_REMOTE_SOCKET || signal_pending(current))
+		if (result < 0 || rf->kind == SUPERDEV_REMOTE_SOCKET ||
+		    (is_interruptible(rf) && signal_pending(current)))
 			break;
 	}
 	if (result == -EPIPE &&
@@ -214,8 +220,6 @@ static s64 ask_plain(struct file *file, u32 op, s64 offset, u64 argument, u32 co
 
 static loff_t remote_llseek(struct file *file, loff_t offset, int whence)
 {
-	if (!sdv_remote_can_seek(file->private_data))
-		return -ESPIPE;
 	if (whence < SEEK_SET || whence > SEEK_HOLE)
 		return -EINVAL;
 	return ask_plain(file, SUPERDEV_REMOTE_SEEK, offset, 0, whence);
@@ -296,8 +300,8 @@ static bool is_known(struct sdv_remote_file *rf, __poll_t wanted, __poll_t *ret_
 
 	spin_lock(&channel->lock);
 	*ret_mask = ready_mask(rf->ready) | (rf->poll.result < 0 ? EPOLLERR : 0);
-	is_sure = rf->sequence && (!(*ret_mask & wanted) ||
-				   time_before(jiffies, rf->fresh_until));
+	is_sure = rf->is_watched &&
+		  (!(*ret_mask & wanted) || time_before(jiffies, rf->fresh_until));
 	if (channel->is_dead) {
 		*ret_mask = EPOLLHUP | EPOLLERR;
 		is_sure = true;
@@ -330,7 +334,7 @@ static bool is_answered(struct sdv_remote_file *rf, u64 nr_answers)
 }
 
 /*
- * That nothing is ready is believed, for there would be news.  That something is, may
+ * That nothing is ready is believed once home watches, for there would be news.  That something is, may
  * be over by now: another process, here or at home, may have read it.  So it is asked
  * for unless it was heard just now.  Who gets a signal meanwhile finds nothing ready,
  * and the answer wakes it, should it still wait.
@@ -359,7 +363,26 @@ static void remote_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "remote-cookie:\t%llu\nremote-kind:\t%u\n", rf->cookie, rf->kind);
 }
 
-const struct file_operations sdv_remote_fops = {
+/* What is not here is refused as it is of the original: fsync() of a pipe, say. */
+static const struct file_operations stream_fops = {
+	.owner		= THIS_MODULE,
+	.open		= sdv_remote_open,
+	.release	= remote_release,
+	.read_iter	= remote_read_iter,
+	.write_iter	= remote_write_iter,
+	.splice_read	= remote_splice_read,
+	.splice_write	= iter_file_splice_write,
+	.poll		= remote_poll,
+	.unlocked_ioctl	= sdv_remote_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.flock		= sdv_remote_flock,
+	.lock		= sdv_remote_lock,
+	.setlease	= remote_setlease,
+	.show_fdinfo	= remote_show_fdinfo,
+};
+
+/* Without poll: a file is always ready, and epoll refuses it, by which some know it. */
+static const struct file_operations file_fops = {
 	.owner		= THIS_MODULE,
 	.fop_flags	= FOP_UNSIGNED_OFFSET,
 	.open		= sdv_remote_open,
@@ -371,7 +394,6 @@ const struct file_operations sdv_remote_fops = {
 	.llseek		= remote_llseek,
 	.fsync		= remote_fsync,
 	.fallocate	= remote_fallocate,
-	.poll		= remote_poll,
 	.unlocked_ioctl	= sdv_remote_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.flock		= sdv_remote_flock,
@@ -379,3 +401,12 @@ const struct file_operations sdv_remote_fops = {
 	.setlease	= remote_setlease,
 	.show_fdinfo	= remote_show_fdinfo,
 };
+
+/**
+ * sdv_remote_fops() - the operations of a kind of files
+ * @kind: enum superdev_remote_kind
+ */
+const struct file_operations *sdv_remote_fops(u32 kind)
+{
+	return kind == SUPERDEV_REMOTE_FILE ? &file_fops : &stream_fops;
+}

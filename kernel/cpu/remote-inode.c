@@ -344,7 +344,7 @@ static struct inode *inode_new(struct sdv_remote_file *rf, const struct superdev
 		i_size_write(inode, new->size);
 	simple_inode_init_ts(inode);
 	inode->i_op = &remote_iops;
-	inode->i_fop = &sdv_remote_fops;
+	inode->i_fop = sdv_remote_fops(new->kind);
 	inode->i_private = rf;
 	return inode;
 }
@@ -389,7 +389,7 @@ static struct file *file_new(struct sdv_remote_channel *channel,
 	__module_get(THIS_MODULE);
 	file = alloc_file_pseudo(inode, remote_mnt, "remote",
 				 new->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK),
-				 &sdv_remote_fops);
+				 sdv_remote_fops(new->kind));
 	if (IS_ERR(file)) {
 		module_put(THIS_MODULE);
 		iput(inode);
@@ -461,7 +461,8 @@ int sdv_remote_open(struct inode *inode, struct file *file)
 	}
 	req->ask.argument = rf->cookie;
 	req->ask.command = file->f_flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_NOCTTY);
-	error = sdv_remote_ask(req, true);
+	/* Of all these only a pipe may have to wait for its other end. */
+	error = sdv_remote_ask(req, rf->kind == SUPERDEV_REMOTE_PIPE);
 	sdv_remote_request_put(req);
 	if (error)
 		goto err_release;

@@ -22,6 +22,7 @@
  * @in:		bytes that go to home
  * @out:	bytes that come back
  * @is_value:	the argument is a number and no pointer
+ * @is_slow:	it waits for output to drain, and a signal may end that
  */
 struct known_ioctl {
 	unsigned int	cmd;
@@ -29,28 +30,31 @@ struct known_ioctl {
 	u16		in;
 	u16		out;
 	bool		is_value;
+	bool		is_slow;
 };
 
 #define GETS(number, type)	{ .cmd = (number), .kinds = KIND(TTY), .out = sizeof(type) }
 #define SETS(number, type)	{ .cmd = (number), .kinds = KIND(TTY), .in = sizeof(type) }
+#define DRAINS(number, type)							\
+	{ .cmd = (number), .kinds = KIND(TTY), .in = sizeof(type), .is_slow = true }
 #define VALUE(number)		{ .cmd = (number), .kinds = KIND(TTY), .is_value = true }
 
 static const struct known_ioctl known[] = {
 	GETS(TCGETS, struct termios),
 	SETS(TCSETS, struct termios),
-	SETS(TCSETSW, struct termios),
-	SETS(TCSETSF, struct termios),
+	DRAINS(TCSETSW, struct termios),
+	DRAINS(TCSETSF, struct termios),
 	GETS(TCGETS2, struct termios2),
 	SETS(TCSETS2, struct termios2),
-	SETS(TCSETSW2, struct termios2),
-	SETS(TCSETSF2, struct termios2),
+	DRAINS(TCSETSW2, struct termios2),
+	DRAINS(TCSETSF2, struct termios2),
 	GETS(TCGETA, struct termio),
 	SETS(TCSETA, struct termio),
-	SETS(TCSETAW, struct termio),
-	SETS(TCSETAF, struct termio),
+	DRAINS(TCSETAW, struct termio),
+	DRAINS(TCSETAF, struct termio),
 	GETS(TIOCGLCKTRMIOS, struct termios),
-	VALUE(TCSBRK),
-	VALUE(TCSBRKP),
+	{ .cmd = TCSBRK, .kinds = KIND(TTY), .is_value = true, .is_slow = true },
+	{ .cmd = TCSBRKP, .kinds = KIND(TTY), .is_value = true, .is_slow = true },
 	VALUE(TCXONC),
 	VALUE(TCFLSH),
 	VALUE(TIOCEXCL),
@@ -116,7 +120,7 @@ long sdv_remote_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		req->ask.flags |= SUPERDEV_REMOTE_F_NONBLOCK;
 	if (ioctl->in && copy_from_user(req->data, (void __user *)arg, ioctl->in))
 		goto out;
-	result = sdv_remote_ask(req, true);
+	result = sdv_remote_ask(req, ioctl->is_slow);
 	if (result >= 0 && ioctl->out && copy_to_user((void __user *)arg, req->data, ioctl->out))
 		result = -EFAULT;
 out:

@@ -53,7 +53,7 @@ static struct sdv_remote_request *lock_request(struct file *file, int cmd,
 static int lock_test(struct sdv_remote_request *req, struct file_lock *fl)
 {
 	const struct superdev_remote_lock *lock = req->data;
-	int error = sdv_remote_ask(req, true);
+	int error = sdv_remote_ask(req, false);
 
 	if (!error)
 		error = sdv_remote_lock_check(lock);
@@ -77,7 +77,7 @@ static int lock_ask(struct sdv_remote_request *req, const struct file_lock *fl)
 		sdv_remote_post(req);
 		return 0;
 	}
-	return sdv_remote_ask(req, fl->c.flc_type != F_UNLCK);
+	return sdv_remote_ask(req, req->ask.command == F_SETLKW && fl->c.flc_type != F_UNLCK);
 }
 
 /**

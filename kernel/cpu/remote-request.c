@@ -153,11 +153,12 @@ void sdv_remote_request_done(struct sdv_remote_request *req, s64 result)
 		wake_up_all(&channel->slot_wait);
 	}
 	req->result = result;
-	/* Pairs with the asker's smp_load_acquire(), who may look at @data then. */
+	/* Pairs with request_is_done(), whose caller looks at @data then. */
 	smp_store_release(&req->state, SDV_REMOTE_DONE);
 	wake_up_all(&req->wait);
 	if (req == &rf->poll) {
 		rf->is_asking = false;
+		rf->is_watched |= result >= 0;
 		rf->nr_answers++;
 		wake_up_all(&rf->ask_wait);
 	}
@@ -165,6 +166,7 @@ void sdv_remote_request_done(struct sdv_remote_request *req, s64 result)
 
 static bool request_is_done(struct sdv_remote_request *req)
 {
+	/* Pairs with sdv_remote_request_done(). */
 	return smp_load_acquire(&req->state) == SDV_REMOTE_DONE;
 }
 

@@ -133,7 +133,8 @@ struct sdv_remote_request {
  * @node:	in channel->files; channel->lock, as all below
  * @is_announced: the worker has to be told of its end
  * @ready:	what holds at home, according to observation number @sequence
- * @sequence:	0: home was never asked
+ * @sequence:	0: there was none
+ * @is_watched:	home was asked by POLL, and tells of events
  * @fresh_until: jiffies until which @ready is believed
  * @is_asking:	@poll is on its way
  * @nr_answers:	to @poll
@@ -156,6 +157,7 @@ struct sdv_remote_file {
 	u32			ready;
 	u64			sequence;
 	unsigned long		fresh_until;
+	bool			is_watched;
 	bool			is_asking;
 	u64			nr_answers;
 	wait_queue_head_t	wait;
@@ -202,7 +204,7 @@ void sdv_remote_file_put(struct sdv_remote_file *rf);
 void sdv_remote_file_release(struct sdv_remote_file *rf);
 
 /* remote-file.c */
-extern const struct file_operations sdv_remote_fops;
+const struct file_operations *sdv_remote_fops(u32 kind);
 void sdv_remote_file_mode(struct file *file);
 void sdv_remote_observe(struct sdv_remote_file *rf, const struct superdev_remote_reply *reply);
 void sdv_remote_hang_up(struct sdv_remote_file *rf);
