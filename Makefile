@@ -167,6 +167,7 @@ install-agent: agent
 	install -D -m 755 $(O)/superdev-homefs $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-homefs
 	install -D -m 644 uapi/superdev.h $(DESTDIR)$(PREFIX)/include/superdev/superdev.h
 	install -D -m 644 uapi/superdev_wire.h $(DESTDIR)$(PREFIX)/include/superdev/superdev_wire.h
+	install -D -m 644 uapi/superdev_cpu.h $(DESTDIR)$(PREFIX)/include/superdev/superdev_cpu.h
 	install -D -m 644 systemd/superdevd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/superdevd.service
 	install -D -m 644 udev/70-superdev.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-superdev.rules
 	install -D -m 644 completion/superdev $(DESTDIR)$(PREFIX)/share/bash-completion/completions/superdev
