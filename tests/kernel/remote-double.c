@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -88,7 +89,8 @@ static int run_pipes(char **command)
 	if (!home)
 		fail(SUPERDEV_REMOTE_DEVICE);
 	for (int i = 0; i < 3; i++) {
-		remote[i] = home_file(home, dup(i), kind_of(i), fcntl(i, F_GETFL) & (O_ACCMODE | O_APPEND), NULL);
+		remote[i] =
+			home_file(home, dup(i), kind_of(i), fcntl(i, F_GETFL) & (O_ACCMODE | O_APPEND), NULL);
 		if (remote[i] < 0)
 			fail("a remote file");
 	}
@@ -112,6 +114,8 @@ static void keep(struct home *home, int tty, int socket, char **command, int rem
 	int status;
 
 	home_forget(home);
+	/* The terminal hangs up then, and that ends the rest. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (setsid() < 0 || ioctl(tty, TIOCSCTTY, 0))
 		fail("TIOCSCTTY");
 	signal(SIGTTOU, SIG_IGN);

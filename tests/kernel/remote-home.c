@@ -25,7 +25,7 @@
 
 #include "remote-home.h"
 
-#define FILES 256
+#define FILES     256
 #define WATCH_END UINT64_MAX
 
 struct file {
@@ -173,9 +173,9 @@ static void do_ioctl(struct job *job)
 		    read(job->home->terminal, &message, sizeof(message)) != sizeof(message))
 			message.result = -EIO;
 	} else {
-		message.result = outcome(message.is_value
-						 ? ioctl(job->fd, message.cmd, (unsigned long)message.argument)
-						 : ioctl(job->fd, message.cmd, message.data));
+		message.result = outcome(
+			message.is_value ? ioctl(job->fd, message.cmd, (unsigned long)message.argument)
+					 : ioctl(job->fd, message.cmd, message.data));
 	}
 	answer(job->home, ask, message.result, message.data, ask->length);
 }
@@ -204,7 +204,8 @@ static void do_lock(struct job *job)
 		lock->end = range.l_len ? range.l_start + range.l_len - 1 : INT64_MAX;
 		lock->pid = 0;
 	} else {
-		result = outcome(fcntl(job->fd, (int)ask->command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, &range));
+		result = outcome(
+			fcntl(job->fd, (int)ask->command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, &range));
 	}
 	answer(job->home, ask, result, lock, ask->length);
 }
@@ -291,27 +292,13 @@ static void do_job(struct job *job)
 	int64_t result;
 
 	switch (ask->op) {
-	case SUPERDEV_REMOTE_READ:
-		do_read(job);
-		break;
-	case SUPERDEV_REMOTE_WRITE:
-		do_write(job);
-		break;
-	case SUPERDEV_REMOTE_POLL:
-		do_poll(job);
-		break;
-	case SUPERDEV_REMOTE_IOCTL:
-		do_ioctl(job);
-		break;
-	case SUPERDEV_REMOTE_LOCK:
-		do_lock(job);
-		break;
-	case SUPERDEV_REMOTE_GETATTR:
-		do_attr(job);
-		break;
-	case SUPERDEV_REMOTE_OPEN:
-		do_open(job);
-		break;
+	case SUPERDEV_REMOTE_READ: do_read(job); break;
+	case SUPERDEV_REMOTE_WRITE: do_write(job); break;
+	case SUPERDEV_REMOTE_POLL: do_poll(job); break;
+	case SUPERDEV_REMOTE_IOCTL: do_ioctl(job); break;
+	case SUPERDEV_REMOTE_LOCK: do_lock(job); break;
+	case SUPERDEV_REMOTE_GETATTR: do_attr(job); break;
+	case SUPERDEV_REMOTE_OPEN: do_open(job); break;
 	case SUPERDEV_REMOTE_SEEK:
 		result = lseek(job->fd, ask->offset, (int)ask->command);
 		answer(job->home, ask, outcome(result), NULL, 0);
@@ -327,8 +314,7 @@ static void do_job(struct job *job)
 		result = fallocate(job->fd, (int)ask->command, ask->offset, (off_t)ask->argument);
 		answer(job->home, ask, outcome(result), NULL, 0);
 		break;
-	default:
-		abort();
+	default: abort();
 	}
 }
 
@@ -565,8 +551,8 @@ void home_keep(int socket, int tty)
 	struct ioctl_message message;
 
 	while (read(socket, &message, sizeof(message)) == sizeof(message)) {
-		message.result = outcome(message.is_value
-						 ? ioctl(tty, message.cmd, (unsigned long)message.argument)
+		message.result =
+			outcome(message.is_value ? ioctl(tty, message.cmd, (unsigned long)message.argument)
 						 : ioctl(tty, message.cmd, message.data));
 		if (write(socket, &message, sizeof(message)) < 0)
 			return;

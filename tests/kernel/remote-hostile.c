@@ -18,11 +18,11 @@ static int new_fails(struct superdev_remote_new new)
 	return ioctl(channel, SUPERDEV_REMOTE_NEW, &new) == -1 ? errno : 0;
 }
 
-#define NEW_WITH(field, value)                                                              \
-	({                                                                                  \
-		struct superdev_remote_new new_ = new_of(5, SUPERDEV_REMOTE_FILE, O_RDWR);  \
-		new_.field = (value);                                                       \
-		new_fails(new_);                                                            \
+#define NEW_WITH(field, value)                                                             \
+	({                                                                                 \
+		struct superdev_remote_new new_ = new_of(5, SUPERDEV_REMOTE_FILE, O_RDWR); \
+		new_.field = (value);                                                      \
+		new_fails(new_);                                                           \
 	})
 
 TEST("NEW refuses what is not in its manual")
@@ -149,7 +149,8 @@ TEST("other ops have limits as well")
 	CHECK(tell_with(11, 0, 0) == EINVAL && tell_with(0, 0, 0) == EINVAL && tell_with(1, 1, 1) == EINVAL);
 	CHECK(!answer(10, NULL, 0) && guest_got(&writer, 10));
 	CHECK(guest_begin(&getter) && next(SUPERDEV_REMOTE_IOCTL));
-	CHECK(tell_with(0, 0, 0) == EINVAL && tell_with(0, 35, 35) == EINVAL && tell_with(0, 37, 37) == EINVAL);
+	CHECK(tell_with(0, 0, 0) == EINVAL && tell_with(0, 35, 35) == EINVAL &&
+	      tell_with(0, 37, 37) == EINVAL);
 	CHECK(tell_with(1l << 31, 36, 36) == EINVAL);
 	CHECK(!answer(0, &termios, sizeof(termios)) && guest_got(&getter, 0));
 	CHECK(guest_begin(&poller) && next(SUPERDEV_REMOTE_POLL));
@@ -205,7 +206,9 @@ TEST("a hundred requests of as many threads are answered in any order, each with
 	begin();
 	fd = new_file(1, SUPERDEV_REMOTE_FILE, O_RDWR);
 	for (int i = 0; i < MANY; i++) {
-		guests[i] = (struct guest){ .act = do_pread, .fd = fd, .data = data[i], .size = 16, .argument = i };
+		guests[i] = (struct guest){
+			.act = do_pread, .fd = fd, .data = data[i], .size = 16, .argument = i
+		};
 		CHECK(guest_begin(&guests[i]));
 	}
 	for (int i = 0; i < MANY; i++) {
@@ -232,16 +235,16 @@ TEST("a hundred requests of as many threads are answered in any order, each with
 
 TEST("what would be too much waits until there is room, and may be interrupted")
 {
-	enum { ROOM = (16 << 20) / SUPERDEV_REMOTE_DATA_MAX, GUESTS = ROOM + 3 };
+	enum { CHUNK = 64 << 10, ROOM = (16 << 20) / CHUNK, GUESTS = ROOM + 3 };
 	static struct guest guests[GUESTS];
-	static char sink[SUPERDEV_REMOTE_DATA_MAX];
-	static uint64_t ids[ROOM + 1];
+	static char sink[CHUNK];
+	static uint64_t ids[ROOM];
 	int fd, interrupted = 0;
 
 	begin();
-	fd = new_file(1, SUPERDEV_REMOTE_FILE, O_RDWR);
+	fd = new_file(1, SUPERDEV_REMOTE_PIPE, O_RDWR);
 	for (int i = 0; i < GUESTS; i++) {
-		guests[i] = (struct guest){ .act = do_pread, .fd = fd, .data = sink, .size = sizeof(sink) };
+		guests[i] = (struct guest){ .act = do_read, .fd = fd, .data = sink, .size = sizeof(sink) };
 		CHECK(guest_begin(&guests[i]));
 	}
 	for (int i = 0; i < ROOM; i++) {
@@ -398,7 +401,10 @@ TEST("a worker that writes at random harms nobody")
 		switch (rand() % 6) {
 		case 0: reply.result = rand() - RAND_MAX / 2; break;
 		case 1: reply.result = -(rand() % 140); break;
-		case 2: reply.result = asked.length; length = asked.length; break;
+		case 2:
+			reply.result = asked.length;
+			length = asked.length;
+			break;
 		case 3: reply.result = (int64_t)((uint64_t)rand() << 33); break;
 		default: reply.result = length; break;
 		}

@@ -39,7 +39,8 @@ TEST("fcntl() locks are asked of home with range, type and owner")
 	CHECK(owner && !answer(-EAGAIN, NULL, 0) && guest_failed(&guest, EAGAIN));
 	guest.argument = F_OFD_SETLK;
 	CHECK(guest_begin(&guest) && asks_lock(F_SETLK, F_WRLCK));
-	CHECK(lock->owner && lock->owner != owner && !answer(-EAGAIN, NULL, 0) && guest_failed(&guest, EAGAIN));
+	CHECK(lock->owner && lock->owner != owner && !answer(-EAGAIN, NULL, 0) &&
+	      guest_failed(&guest, EAGAIN));
 	/* One that was not granted need not be given back. */
 	close(guest.fd);
 	CHECK(next(SUPERDEV_REMOTE_RELEASE));

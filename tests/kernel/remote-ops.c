@@ -213,7 +213,8 @@ TEST("a file is read to the end of the buffer, in more than one request")
 	}
 	CHECK(next(SUPERDEV_REMOTE_READ) && !answer_text("end"));
 	CHECK(guest_got(&guest, 2 * sizeof(data) + 3));
-	CHECK(buffer[0] == 'a' && buffer[sizeof(data)] == 'b' && !memcmp(buffer + 2 * sizeof(data), "end", 3));
+	CHECK(buffer[0] == 'a' && buffer[sizeof(data)] == 'b' &&
+	      !memcmp(buffer + 2 * sizeof(data), "end", 3));
 	close(guest.fd);
 	end();
 }
@@ -368,7 +369,7 @@ TEST("an ioctl that is not known, or not of that kind, is refused without asking
 	CHECK(ioctl(tty, TIOCSTI, &c) == -1 && errno == ENOTTY);
 	CHECK(ioctl(tty, 0x12345678, &c) == -1 && errno == ENOTTY);
 	CHECK(ioctl(pipe, TIOCGPGRP, &n) == -1 && errno == ENOTTY);
-	CHECK(!isatty(pipe) && is_quiet());
+	CHECK(!isatty(pipe) && fsync(pipe) == -1 && is_quiet());
 	close(tty);
 	close(pipe);
 	end();

@@ -111,16 +111,28 @@ static long do_fsync(struct guest *guest)
 	return fsync(guest->fd);
 }
 
-TEST("fsync() is not interrupted by a signal that has a handler")
+TEST("what is not interrupted locally is not interrupted: files, and most ioctls")
 {
-	struct guest guest = { .act = do_fsync };
+	struct winsize winsize = { 0 };
+	struct guest guests[] = {
+		{ .act = do_fsync },
+		{ .act = do_read, .data = buffer, .size = sizeof(buffer) },
+		{ .act = do_ioctl, .data = &winsize, .argument = TIOCGWINSZ },
+	};
+	uint32_t ops[] = { SUPERDEV_REMOTE_SYNC, SUPERDEV_REMOTE_READ, SUPERDEV_REMOTE_IOCTL };
 
 	begin();
-	guest.fd = new_file(1, SUPERDEV_REMOTE_FILE, O_RDWR);
-	CHECK(guest_begin(&guest) && next(SUPERDEV_REMOTE_SYNC));
-	guest_signal(&guest);
-	CHECK(is_quiet() && !answer(0, NULL, 0) && guest_got(&guest, 0));
-	close(guest.fd);
+	guests[0].fd = new_file(1, SUPERDEV_REMOTE_FILE, O_RDWR);
+	guests[1].fd = guests[0].fd;
+	guests[2].fd = new_file(2, SUPERDEV_REMOTE_TTY, O_RDWR);
+	for (int i = 0; i < 3; i++) {
+		CHECK(guest_begin(&guests[i]) && next(ops[i]));
+		guest_signal(&guests[i]);
+		CHECK(is_quiet());
+		CHECK(!answer(0, &winsize, i == 2 ? sizeof(winsize) : 0) && guest_got(&guests[i], 0));
+	}
+	close(guests[0].fd);
+	close(guests[2].fd);
 	end();
 }
 

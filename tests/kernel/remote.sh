@@ -63,6 +63,12 @@ broken() {
 expect "yes ends by SIGPIPE when nobody reads" broken
 again() { [ "$(echo in | remote sh -c 'cat </dev/stdin >/dev/stdout')" = in ]; }
 expect "/dev/stdin and /dev/stdout are opened once more" again
+truncated() {
+	echo "what was there" >/tmp/short
+	remote sh -c 'echo new >/dev/stdout' 1<>/tmp/short
+	[ "$(cat /tmp/short)" = new ]
+}
+expect "a file that is opened once more to be written anew is cut short" truncated
 python() {
 	echo one | remote python3 -c '
 import os, select, sys
