@@ -336,8 +336,8 @@ static bool is_answered(struct sdv_remote_file *rf, u64 nr_answers)
 /*
  * That nothing is ready is believed once home watches, for there would be news.  That
  * something is may be over by now: another process, here or at home, may have read it.
- * So it is asked for unless it was heard just now.  Who gets a signal meanwhile finds nothing ready,
- * and the answer wakes it, should it still wait.
+ * So it is asked for unless it was heard just now.  Who gets a signal meanwhile finds
+ * nothing ready, and the answer wakes it, should it still wait.
  */
 static __poll_t remote_poll(struct file *file, poll_table *wait)
 {

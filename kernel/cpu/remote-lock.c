@@ -69,15 +69,20 @@ static int lock_test(struct sdv_remote_request *req, struct file_lock *fl)
 	return 0;
 }
 
-/* Who ends can not wait for home; its files are closed all the same. */
-static int lock_ask(struct sdv_remote_request *req, const struct file_lock *fl)
+/*
+ * A process closes the file, or ends, and its locks end with that.  The note of them
+ * goes in any case, though memory is short or the channel dead: the kernel would miss
+ * who has the lock.  Who ends does not wait for home, nor does a thread of the kernel.
+ */
+static int lock_close(struct file *file, struct sdv_remote_request *req, struct file_lock *fl)
 {
-	if (fl->c.flc_type == F_UNLCK && current->flags & PF_EXITING) {
-		req->is_detached = true;
-		sdv_remote_post(req);
-		return 0;
-	}
-	return sdv_remote_ask(req, req->ask.command == F_SETLKW && fl->c.flc_type != F_UNLCK);
+	posix_lock_file(file, fl, NULL);
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	req->is_detached = true;
+	sdv_remote_post(req, !(current->flags & (PF_EXITING | PF_KTHREAD)));
+	sdv_remote_request_put(req);
+	return 0;
 }
 
 /**
@@ -93,12 +98,14 @@ int sdv_remote_lock(struct file *file, int cmd, struct file_lock *fl)
 	struct sdv_remote_request *req = lock_request(file, cmd, fl);
 	int error;
 
+	if (fl->c.flc_type == F_UNLCK && fl->c.flc_flags & FL_CLOSE)
+		return lock_close(file, req, fl);
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	if (cmd == F_GETLK)
 		error = lock_test(req, fl);
 	else
-		error = lock_ask(req, fl);
+		error = sdv_remote_ask(req, cmd == F_SETLKW && fl->c.flc_type != F_UNLCK);
 	sdv_remote_request_put(req);
 	if (error || cmd == F_GETLK)
 		return error;
@@ -126,7 +133,7 @@ int sdv_remote_flock(struct file *file, int cmd, struct file_lock *fl)
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
-	error = lock_ask(req, fl);
+	error = sdv_remote_ask(req, cmd == F_SETLKW && fl->c.flc_type != F_UNLCK);
 	sdv_remote_request_put(req);
 	return error;
 }

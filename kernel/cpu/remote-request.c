@@ -284,16 +284,22 @@ bool sdv_remote_post_locked(struct sdv_remote_request *req)
 }
 
 /**
- * sdv_remote_post() - asks without waiting for an answer, nor for others to be answered
+ * sdv_remote_post() - asks what will be done whether anybody waits for it or not
  * @req: filled in, with is_detached set; the caller keeps its reference
+ * @wait: until it is answered, or the caller is killed
  *
- * Context: process.
+ * It waits for no others to be answered first.
+ *
+ * Context: process, sleeps with @wait.
  */
-void sdv_remote_post(struct sdv_remote_request *req)
+void sdv_remote_post(struct sdv_remote_request *req, bool wait)
 {
 	struct sdv_remote_channel *channel = req->file->channel;
+	bool is_posted;
 
 	spin_lock(&channel->lock);
-	sdv_remote_post_locked(req);
+	is_posted = sdv_remote_post_locked(req);
 	spin_unlock(&channel->lock);
+	if (is_posted && wait)
+		wait_event_killable(req->wait, request_is_done(req));
 }

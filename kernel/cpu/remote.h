@@ -93,7 +93,7 @@ enum sdv_remote_state {
  * @wait:	the asker
  * @state:	enum sdv_remote_state; channel->lock, but DONE is read without
  * @is_embedded: it is file->poll or file->release, and has no asker
- * @is_detached: it has no asker
+ * @is_detached: it has no asker, or one that does without the answer
  * @is_interrupted: the asker got a signal after it was READING
  * @is_abandoned: the asker was killed and is gone
  * @ask:	what the worker reads; complete once queued
@@ -189,7 +189,7 @@ struct sdv_remote_request *sdv_remote_request_alloc(struct sdv_remote_file *rf, 
 void sdv_remote_request_embed(struct sdv_remote_request *req, struct sdv_remote_file *rf, u32 op);
 void sdv_remote_request_put(struct sdv_remote_request *req);
 s64 sdv_remote_ask(struct sdv_remote_request *req, bool interruptible);
-void sdv_remote_post(struct sdv_remote_request *req);
+void sdv_remote_post(struct sdv_remote_request *req, bool wait);
 bool sdv_remote_post_locked(struct sdv_remote_request *req);
 void sdv_remote_request_done(struct sdv_remote_request *req, s64 result);
 

@@ -115,6 +115,27 @@ TEST("closing any descriptor of the file gives a process's locks back")
 	end();
 }
 
+TEST("when the channel dies locks end with it, and closing the file is no matter")
+{
+	struct flock flock;
+	struct guest guest = { .act = do_fcntl, .data = &flock, .size = F_WRLCK, .argument = F_SETLK };
+	struct guest closer = { .act = do_close };
+
+	begin();
+	guest.fd = new_file(1, SUPERDEV_REMOTE_FILE, O_RDWR);
+	for (int ofd = 0; ofd < 2; ofd++) {
+		guest.argument = ofd ? F_OFD_SETLK : F_SETLK;
+		CHECK(guest_begin(&guest) && asks_lock(F_SETLK, F_WRLCK));
+		CHECK(!answer(0, NULL, 0) && guest_got(&guest, 0));
+	}
+	closer.fd = dup(guest.fd);
+	CHECK(guest_begin(&closer) && asks_lock(F_SETLK, F_UNLCK));
+	end();
+	CHECK(guest_got(&closer, 0));
+	CHECK(guest_begin(&guest) && guest_failed(&guest, EIO));
+	close(guest.fd);
+}
+
 TEST("a process that ends with locks does not wait for home to take them back")
 {
 	struct flock flock;

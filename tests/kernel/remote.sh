@@ -95,15 +95,18 @@ python3 /src/tests/kernel/remote-tty.py "$bin/remote-double" || failed=1
 step "allocations of the module fail"
 copies() {
 	local round
-	for round in 1 2 3 4 5 6 7 8; do
+	for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		echo "round $round" | remote sh -c 'cat; cat </dev/stdin; echo done >/dev/stderr' || true # refused: fine
 	done
 	remote dd bs=10000 status=none <"/tmp/data" >/tmp/copy || true
 }
-um_failslab superdev_cpu 20 200 -- copies >/tmp/copies.out 2>&1 || true # the status is the last command's
+um_failslab superdev_cpu 30 200 -- copies >/tmp/copies.out 2>&1 || true # the status is the last command's
 [ "$UM_FAILED" -gt 0 ] || um_fail "no allocation was made to fail"
 echo "$UM_FAILED allocations failed"
 expect "with memory back, all is well" file_to_file
+
+no_lost_locks() { ! dmesg | grep -i "leaked.*lock"; }
+expect "no lock outlived its file" no_lost_locks
 
 um_unload superdev_cpu
 step "unloaded, nothing left"
