@@ -97,7 +97,7 @@ cases.check("bash has job control",
             terminal.type("\x03") and terminal.shows("ready> ") and
             terminal.type("echo $?\n") and terminal.shows(r"\r130\r\n") and terminal.shows("ready> ") and
             terminal.type("sleep 1000 &\n") and terminal.shows(r"\[1\] \d+") and terminal.shows("ready> ") and
-            terminal.type("kill %1; wait\n") and terminal.shows("Terminated") and terminal.shows("ready> ") and
+            terminal.type("kill %1; wait %1; echo $?\n") and terminal.shows(r"143\r\n") and terminal.shows("ready> ") and
             terminal.type("exit 7\n") and terminal.ends(7))
 
 terminal = Terminal("bash", "--norc", "-i")
