@@ -13,8 +13,10 @@
 #include "compat.h"
 #include "lane-io.h"
 
-/* Headers of small frames that go out in one call, and so in one record. */
-#define BATCH_HEADERS		16
+/* Small frames that go out in one call, and so in one record. */
+#define BATCH_FRAMES		16
+/* Up to here copying a payload beside its header costs less than a call of its own. */
+#define SMALL_PAYLOAD		SZ_8K
 /* After so many bytes a sender or receiver looks at the other direction. */
 #define SEND_BUDGET		SZ_256K
 #define PUSH_BUDGET		SZ_256K
@@ -172,10 +174,45 @@ static int lane_sendmsg(struct sdv_lane *lane, struct msghdr *mh, bool more)
 	return ret;
 }
 
-/* Headers of the first pending messages, until one that has a payload. */
-static int lane_send_headers(struct sdv_lane *lane)
+/* The payload, where it is small and lies in one place; or NULL. */
+static void *small_payload(const struct sdv_msg *msg)
 {
-	struct kvec vec[BATCH_HEADERS];
+	const struct iov_iter *iter = &msg->payload;
+	size_t len = iov_iter_count(iter);
+
+	if (!iov_iter_is_bvec(iter) || len > SMALL_PAYLOAD ||
+	    len > iter->bvec->bv_len - iter->iov_offset || PageHighMem(iter->bvec->bv_page))
+		return NULL;
+	return page_address(iter->bvec->bv_page) + iter->bvec->bv_offset + iter->iov_offset;
+}
+
+/* @sent bytes of the first pending messages went out, all of them copied. */
+static void lane_sent_copies(struct sdv_lane *lane, size_t sent)
+{
+	struct sdv_msg *msg;
+	size_t len;
+
+	while (sent) {
+		msg = msg_queue_first(&lane->pending);
+		len = min(sent, sizeof(msg->hdr) - lane->header_sent);
+		lane->header_sent += len;
+		sent -= len;
+		len = min(sent, iov_iter_count(&msg->payload));
+		iov_iter_advance(&msg->payload, len);
+		sent -= len;
+		if (lane->header_sent < sizeof(msg->hdr) || iov_iter_count(&msg->payload))
+			break;
+		lane_finish_first(lane);
+	}
+}
+
+/*
+ * The first pending messages, by copying: headers and small payloads, up to the
+ * header of one that has a large one.  Of the first the header is not all out.
+ */
+static int lane_send_copies(struct sdv_lane *lane)
+{
+	struct kvec vec[2 * BATCH_FRAMES];
 	struct msghdr mh = {};
 	struct llist_node *node;
 	size_t skip = lane->header_sent;
@@ -184,17 +221,24 @@ static int lane_send_headers(struct sdv_lane *lane)
 	unsigned int n = 0;
 	int ret;
 
-	for (node = lane->pending.first; node && n < BATCH_HEADERS; node = node->next) {
+	for (node = lane->pending.first; node && n < ARRAY_SIZE(vec) - 1; node = node->next) {
 		struct sdv_msg *msg = llist_entry(node, struct sdv_msg, node);
+		void *payload;
 
 		vec[n].iov_base = (u8 *)&msg->hdr + skip;
 		vec[n].iov_len = sizeof(msg->hdr) - skip;
 		len += vec[n++].iov_len;
 		skip = 0;
-		if (iov_iter_count(&msg->payload)) {
+		if (!iov_iter_count(&msg->payload))
+			continue;
+		payload = small_payload(msg);
+		if (!payload) {
 			more = true;
 			break;
 		}
+		vec[n].iov_base = payload;
+		vec[n].iov_len = iov_iter_count(&msg->payload);
+		len += vec[n++].iov_len;
 	}
 	more = more || node || !llist_empty(&lane->submitted);
 
@@ -202,16 +246,7 @@ static int lane_send_headers(struct sdv_lane *lane)
 	ret = lane_sendmsg(lane, &mh, more);
 	if (ret < 0)
 		return ret;
-
-	for (skip = lane->header_sent + ret; n; n--) {
-		struct sdv_msg *msg = msg_queue_first(&lane->pending);
-
-		lane->header_sent = min(skip, sizeof(msg->hdr));
-		if (skip < sizeof(msg->hdr) || iov_iter_count(&msg->payload))
-			break;
-		skip -= sizeof(msg->hdr);
-		lane_finish_first(lane);
-	}
+	lane_sent_copies(lane, ret);
 	if (ret == len && !more)
 		lane_release_corked(lane);
 	return ret;
@@ -306,7 +341,7 @@ static bool lane_send_some(struct sdv_lane *lane, int budget)
 			break;
 		}
 		if (lane->header_sent < sizeof(msg->hdr))
-			ret = lane_send_headers(lane);
+			ret = lane_send_copies(lane);
 		else
 			ret = lane_send_payload(lane, msg);
 		if (ret == -EAGAIN) {
