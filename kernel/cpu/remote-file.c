@@ -405,6 +405,8 @@ static const struct file_operations file_fops = {
 /**
  * sdv_remote_fops() - the operations of a kind of files
  * @kind: enum superdev_remote_kind
+ *
+ * Return: a table that is there as long as the module.
  */
 const struct file_operations *sdv_remote_fops(u32 kind)
 {

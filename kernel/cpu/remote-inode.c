@@ -476,6 +476,12 @@ err_release:
 	return error;
 }
 
+/**
+ * sdv_remote_inode_init() - files can be made
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
 int sdv_remote_inode_init(void)
 {
 	file_cache = kmem_cache_create("superdev_remote_file", sizeof(struct sdv_remote_file), 0,
@@ -483,6 +489,11 @@ int sdv_remote_inode_init(void)
 	return file_cache ? 0 : -ENOMEM;
 }
 
+/**
+ * sdv_remote_inode_exit() - undoes sdv_remote_inode_init()
+ *
+ * Context: module exit; no file is left, or the kernel complains.
+ */
 void sdv_remote_inode_exit(void)
 {
 	kmem_cache_destroy(file_cache);

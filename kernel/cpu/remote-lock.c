@@ -20,6 +20,11 @@
 /* Owners are told apart by address, and addresses of the kernel are not to be told. */
 static siphash_key_t owner_key;
 
+/**
+ * sdv_remote_lock_init() - draws what hides owners of locks
+ *
+ * Context: module init, may sleep.
+ */
 void sdv_remote_lock_init(void)
 {
 	get_random_bytes(&owner_key, sizeof(owner_key));

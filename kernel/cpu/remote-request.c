@@ -14,6 +14,12 @@
 
 static struct kmem_cache *request_cache;
 
+/**
+ * sdv_remote_request_init() - requests can be made
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
 int sdv_remote_request_init(void)
 {
 	request_cache = kmem_cache_create("superdev_remote_request",
@@ -22,6 +28,11 @@ int sdv_remote_request_init(void)
 	return request_cache ? 0 : -ENOMEM;
 }
 
+/**
+ * sdv_remote_request_exit() - undoes sdv_remote_request_init()
+ *
+ * Context: module exit; no request is left, or the kernel complains.
+ */
 void sdv_remote_request_exit(void)
 {
 	kmem_cache_destroy(request_cache);

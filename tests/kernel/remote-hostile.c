@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <asm/termbits.h>
@@ -269,6 +270,28 @@ TEST("what would be too much waits until there is room, and may be interrupted")
 		CHECK(guest_end(&guests[i]));
 	CHECK(is_quiet());
 	close(fd);
+	end();
+}
+
+TEST("a channel has so many files and no more, and dies with all their releases unread")
+{
+	struct rlimit limit = { SUPERDEV_REMOTE_FILES_MAX + 100, SUPERDEV_REMOTE_FILES_MAX + 100 };
+	int first, fd = -1;
+
+	begin();
+	CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+	first = new_file(1, SUPERDEV_REMOTE_PIPE, O_RDONLY);
+	for (uint64_t cookie = 2; cookie <= SUPERDEV_REMOTE_FILES_MAX; cookie++) {
+		fd = new_file(cookie, SUPERDEV_REMOTE_PIPE, O_RDONLY);
+		CHECK(fd >= 0);
+	}
+	CHECK(new_fails(new_of(UINT32_MAX, SUPERDEV_REMOTE_PIPE, O_RDONLY)) == ENOSPC);
+	close(fd);
+	fd = new_file(UINT32_MAX, SUPERDEV_REMOTE_PIPE, O_RDONLY);
+	CHECK(fd >= 0);
+	/* All but the channel, which was open before. */
+	CHECK(channel < first && !close_range((unsigned int)first, ~0u, 0));
+	CHECK(next(SUPERDEV_REMOTE_RELEASE) && is_asked(0));
 	end();
 }
 

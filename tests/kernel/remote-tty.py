@@ -124,8 +124,8 @@ cases.check("script copies between it and a terminal of its own",
             terminal.type("inner\n") and terminal.shows(r"inner\r\ninner\r\n") and
             terminal.type("\x04") and terminal.ends())
 
-terminal = Terminal("sh", "-c", "echo there >/dev/stderr; read x </dev/stdin; echo got $x >/dev/stdout")
-cases.check("/dev/stdin, /dev/stdout and /dev/stderr are the same terminal",
+terminal = Terminal("sh", "-c", "echo there >/proc/self/fd/2; read x </proc/self/fd/0; echo got $x >/proc/self/fd/1")
+cases.check("what is opened once more by /proc is the same terminal",
             terminal.shows(r"there\r\n") and terminal.type("it\n") and terminal.shows(r"got it\r\n") and
             terminal.ends())
 cases.end()
