@@ -88,6 +88,15 @@ static void look(struct home *home, uint64_t cookie, struct superdev_remote_repl
 	reply->sequence = ++file->sequence;
 }
 
+/* A copy that was made to fail is made once more; what else may happen is for the caller. */
+static int tell(struct home *home, const void *message, size_t length)
+{
+	while (write(home->channel, message, length) < 0)
+		if (errno != EFAULT)
+			return errno;
+	return 0;
+}
+
 static void answer(struct home *home, const struct superdev_remote_request *ask, int64_t result,
 		   const void *data, size_t length)
 {
@@ -98,6 +107,7 @@ static void answer(struct home *home, const struct superdev_remote_request *ask,
 		.length = result < 0 ? 0 : (uint32_t)length,
 	};
 	char *message = malloc(sizeof(reply) + length);
+	int error;
 
 	if (!message)
 		abort();
@@ -107,8 +117,8 @@ static void answer(struct home *home, const struct superdev_remote_request *ask,
 	memcpy(message, &reply, sizeof(reply));
 	if (reply.length)
 		memcpy(message + sizeof(reply), data, length);
-	/* ECANCELED: a killed guest. */
-	if (write(home->channel, message, sizeof(reply) + reply.length) < 0 && errno != ECANCELED)
+	error = tell(home, message, sizeof(reply) + reply.length);
+	if (error && error != ECANCELED) /* a killed guest */
 		abort();
 	free(message);
 }
@@ -460,7 +470,7 @@ static void *read_channel(void *argument)
 				interrupt(home, ask.id);
 			else
 				begin_job(home, &ask, message + sizeof(ask));
-		} else if (length >= 0 || errno != EAGAIN) {
+		} else if (length >= 0 || (errno != EAGAIN && errno != EFAULT)) {
 			abort();
 		}
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
@@ -471,6 +481,7 @@ static void *watch(void *argument)
 {
 	struct home *home = argument;
 	struct epoll_event event;
+	int error;
 
 	for (;;) {
 		struct superdev_remote_reply news = { .type = SUPERDEV_REMOTE_READY };
@@ -483,8 +494,8 @@ static void *watch(void *argument)
 		news.cookie = event.data.u64;
 		look(home, news.cookie, &news);
 		pthread_mutex_unlock(&home->lock);
-		/* ENOENT: it was closed meanwhile. */
-		if (news.sequence && write(home->channel, &news, sizeof(news)) < 0 && errno != ENOENT)
+		error = news.sequence ? tell(home, &news, sizeof(news)) : 0;
+		if (error && error != ENOENT) /* it was closed meanwhile */
 			abort();
 	}
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Remote files: each operation, signals and death, hostile workers, and real programs whose descriptors are elsewhere.
+CPUS=${CPUS:-2}
 programs=(remote-ops remote-signals remote-ready remote-locks remote-hostile)
 if [ -z "${UM_LIB:-}" ]; then
 	(cd "$(dirname "$0")/../.." &&
@@ -104,6 +105,12 @@ um_failslab superdev_cpu 30 200 -- copies >/tmp/copies.out 2>&1 || true # the st
 [ "$UM_FAILED" -gt 0 ] || um_fail "no allocation was made to fail"
 echo "$UM_FAILED allocations failed"
 expect "with memory back, all is well" file_to_file
+
+step "copies from and to programs fail"
+um_inject fail_usercopy superdev_cpu 10 300 -- copies >/tmp/copies.out 2>&1 || true # as above
+[ "$UM_FAILED" -gt 0 ] || um_fail "no copy was made to fail"
+echo "$UM_FAILED copies failed"
+expect "with copies as they were, all is well" file_to_file
 
 no_lost_locks() { ! dmesg | grep -i "leaked.*lock"; }
 expect "no lock outlived its file" no_lost_locks
