@@ -154,7 +154,7 @@ enum superdev_remote_op {
 #define SUPERDEV_REMOTE_F_NONBLOCK	(1u << 1)	/* -EAGAIN rather than waiting */
 #define SUPERDEV_REMOTE_F_APPEND	(1u << 2)	/* write at the end */
 #define SUPERDEV_REMOTE_F_SYNC		(1u << 3)	/* on stable storage before the reply */
-#define SUPERDEV_REMOTE_F_DETACHED	(1u << 4)	/* to be done though nobody may wait: the file is closed */
+#define SUPERDEV_REMOTE_F_DETACHED	(1u << 4)	/* stands though the asker may end */
 
 /**
  * struct superdev_remote_request - what read() gets; @data_length bytes follow
