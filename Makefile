@@ -42,11 +42,13 @@ HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 LIB_SRC := $(wildcard agent/lib/*.c)
-PROGRAMS := superdevd superdev-worker superdev-homefs superdev
+PROGRAMS := superdevd superdev-worker superdev-homefs superdev-deputy superdev-guest superdev
 SRC_superdevd := $(wildcard agent/daemon/*.c)
 SRC_superdev-worker := $(wildcard agent/worker/*.c)
 SRC_superdev-homefs := $(wildcard agent/homefs/*.c)
 SRC_superdev := $(wildcard agent/cli/*.c)
+SRC_superdev-deputy := $(wildcard agent/task/deputy*.c) agent/task/pump.c agent/task/proto.c
+SRC_superdev-guest := $(wildcard agent/task/guest*.c) agent/task/relay_tty.c agent/task/pump.c agent/task/proto.c
 
 .PHONY: all agent modules bpf bpf-tests install install-agent install-bpf install-modules unit fuzz attack native san check deb clean
 all: agent modules bpf
@@ -165,6 +167,8 @@ install-agent: agent
 	install -D -m 755 $(O)/superdev $(DESTDIR)$(PREFIX)/bin/superdev
 	install -D -m 755 $(O)/superdev-worker $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-worker
 	install -D -m 755 $(O)/superdev-homefs $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-homefs
+	install -D -m 755 $(O)/superdev-deputy $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-deputy
+	install -D -m 755 $(O)/superdev-guest $(DESTDIR)$(PREFIX)/libexec/superdev/superdev-guest
 	install -D -m 644 uapi/superdev.h $(DESTDIR)$(PREFIX)/include/superdev/superdev.h
 	install -D -m 644 uapi/superdev_wire.h $(DESTDIR)$(PREFIX)/include/superdev/superdev_wire.h
 	install -D -m 644 uapi/superdev_cpu.h $(DESTDIR)$(PREFIX)/include/superdev/superdev_cpu.h

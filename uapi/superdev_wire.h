@@ -376,6 +376,188 @@ struct superdev_fs_lock {
 #define SUPERDEV_FS_L_TEST	0
 #define SUPERDEV_FS_L_SET	1
 #define SUPERDEV_FS_L_WAIT	2
+/*
+ * Tasks: a program of home that runs at a lender.  Operations of the cpu class,
+ * on a connection that carries one task; see Documentation/tasks.  Home sends
+ * an image of what is to be started, in parts; from then on both sides send
+ * what streams carry, and the lender says how the program ends.
+ */
+enum superdev_task_op {
+	SUPERDEV_TASK_EXEC	= 64,	/* home: part of the image: at @offset, of @count bytes in all;
+					 * a reply says that it was started, or why not */
+	SUPERDEV_TASK_READY	= 65,	/* lender: all but the start is done */
+	SUPERDEV_TASK_GO	= 66,	/* home: start it; from here on home will not run it itself
+					 * unless the reply to EXEC says that it did not run */
+	SUPERDEV_TASK_DATA	= 67,	/* both: bytes of stream @offset, at most what was credited */
+	SUPERDEV_TASK_EOF	= 68,	/* both: stream @offset carries no more of the sender's bytes */
+	SUPERDEV_TASK_CLOSE	= 69,	/* both: nobody reads stream @offset at the sender any more;
+					 * the last @count bytes that came were not read */
+	SUPERDEV_TASK_CREDIT	= 70,	/* both: @count more bytes of stream @offset may be sent */
+	SUPERDEV_TASK_MODES	= 71,	/* both: the terminal is now so; struct superdev_task_modes */
+	SUPERDEV_TASK_SIGNAL	= 72,	/* home: signal @count to the program; @offset 1: to its group */
+	SUPERDEV_TASK_STOPPED	= 73,	/* lender: signal @count has stopped the program */
+	SUPERDEV_TASK_EXIT	= 74,	/* lender: the program is over; struct superdev_task_exit */
+	SUPERDEV_TASK_GONE	= 75,	/* lender: so is the last process that it left behind */
+};
+
+#define SUPERDEV_TASK_MAX_DATA		(64u << 10)	/* payload of a frame of a task */
+#define SUPERDEV_TASK_MAX_IMAGE		(8u << 20)	/* Linux' own limit of argv and env is 6 MiB */
+#define SUPERDEV_TASK_MAX_FDS		256u
+#define SUPERDEV_TASK_MAX_STREAMS	64u
+#define SUPERDEV_TASK_MAX_GROUPS	1024u
+#define SUPERDEV_TASK_NR_RLIMITS	16u
+#define SUPERDEV_TASK_NR_CC		19u
+#define SUPERDEV_TASK_WINDOW		(256u << 10)	/* credit that a stream begins with */
+#define SUPERDEV_TASK_NO_STREAM		0xffffu
+
+/* What a descriptor is: superdev_task_fd.kind */
+enum superdev_task_kind {
+	SUPERDEV_TASK_PIPE	= 1,	/* bytes in one direction, or (mode 3) in both */
+	SUPERDEV_TASK_SOCKET	= 2,	/* bytes in both directions, each ends by itself */
+	SUPERDEV_TASK_FILE	= 3,	/* a regular file, read and written in order by home */
+	SUPERDEV_TASK_TTY	= 4,	/* the terminal; one stream at most is one */
+	SUPERDEV_TASK_DEVICE	= 5,	/* null, zero, full, random, urandom: the lender's own, no stream */
+};
+
+/* superdev_task_fd.mode, as the program may use it */
+#define SUPERDEV_TASK_MODE_READ		(1u << 0)
+#define SUPERDEV_TASK_MODE_WRITE	(1u << 1)
+
+/* superdev_task_fd.flags */
+#define SUPERDEV_TASK_FD_APPEND		(1u << 0)
+#define SUPERDEV_TASK_FD_NONBLOCK	(1u << 1)
+
+/**
+ * struct superdev_task_fd - one descriptor that the program starts with
+ * @fd:		its number; the table ascends
+ * @stream:	what it is open on; several may share one.  SUPERDEV_TASK_NO_STREAM: a device
+ * @kind:	enum superdev_task_kind; the same for all of a stream
+ * @mode:	SUPERDEV_TASK_MODE_*; of a stream, what all its descriptors have
+ * @flags:	SUPERDEV_TASK_FD_*
+ * @device:	minor number of a device, major 1
+ */
+struct superdev_task_fd {
+	__le32	fd;
+	__le16	stream;
+	__u8	kind;
+	__u8	mode;
+	__le32	flags;
+	__le32	device;
+};
+
+struct superdev_task_rlimit {
+	__le64	soft;		/* all ones: no limit */
+	__le64	hard;
+};
+
+/* superdev_task_modes.valid */
+#define SUPERDEV_TASK_MODES_TERMIOS	(1u << 0)
+#define SUPERDEV_TASK_MODES_WINSIZE	(1u << 1)
+
+/* The terminal's modes and size, in Linux' generic encoding of both. */
+struct superdev_task_modes {
+	__le32	valid;
+	__le32	iflag;
+	__le32	oflag;
+	__le32	cflag;
+	__le32	lflag;
+	__u8	cc[SUPERDEV_TASK_NR_CC];
+	__u8	line;
+	__le16	rows;
+	__le16	cols;
+	__le16	xpixel;
+	__le16	ypixel;
+};
+
+/* superdev_task_image.flags */
+#define SUPERDEV_TASK_F_LEADER	(1u << 0)	/* the program leads its process group */
+#define SUPERDEV_TASK_F_TTY	(1u << 1)	/* @modes are those of the stream that is a terminal */
+
+/**
+ * struct superdev_task_image - what is to be started; the sections follow it
+ * @size:	of the whole image
+ * @path_len:	of the path of the program, with its zero byte, as of all strings
+ * @cwd_len:	of the path of the working directory
+ * @host_len:	of the host name
+ * @argc:	strings in the section of arguments
+ * @argv_len:	its bytes
+ * @envc:	strings in the section of the environment
+ * @envp_len:	its bytes
+ * @nr_groups:	supplementary groups, a __le32 each
+ * @nr_fds:	struct superdev_task_fd
+ * @flags:	SUPERDEV_TASK_F_*
+ * @umask:	as umask(2)
+ * @nice:	as getpriority(2) says it: -20 to 19, two's complement
+ * @uid:	real, effective and saved
+ * @gid:	likewise
+ * @personality: as personality(2)
+ * @pid:	that it has at home; 0 where it may be any
+ * @ppid:	of its parent
+ * @pgid:	of its process group
+ * @sid:	of its session
+ * @sig_blocked: bit n - 1 is signal n
+ * @sig_ignored: likewise
+ * @rlimits:	by the numbers of setrlimit(2)
+ * @modes:	of the terminal
+ * @reserved:	zero
+ *
+ * Sections, each padded with zeros to a multiple of 8 bytes, in this order: path, cwd, host,
+ * argv, envp, groups, descriptors.
+ */
+struct superdev_task_image {
+	__le32	size;
+	__le32	path_len;
+	__le32	cwd_len;
+	__le32	host_len;
+	__le32	argc;
+	__le32	argv_len;
+	__le32	envc;
+	__le32	envp_len;
+	__le32	nr_groups;
+	__le32	nr_fds;
+	__le32	flags;
+	__le32	umask;
+	__le32	nice;
+	__le32	uid;
+	__le32	gid;
+	__le32	personality;
+	__le32	pid;
+	__le32	ppid;
+	__le32	pgid;
+	__le32	sid;
+	__le64	sig_blocked;
+	__le64	sig_ignored;
+	struct superdev_task_rlimit rlimits[SUPERDEV_TASK_NR_RLIMITS];
+	struct superdev_task_modes modes;
+	__le64	reserved;
+};
+
+/* Payload of the reply to EXEC, and why a lender ends a task. */
+struct superdev_task_refusal {
+	__le32	error;		/* Linux' generic errno numbers; 0: started */
+	__u8	text[124];	/* UTF-8, a zero at the end */
+};
+
+/* superdev_task_exit.flags */
+#define SUPERDEV_TASK_EXIT_CORE		(1u << 0)	/* a core was dumped */
+#define SUPERDEV_TASK_EXIT_REMAINS	(1u << 1)	/* processes that it started run on */
+
+/* How the program ended: by @signal, or where that is 0 with @code; what it and its children used. */
+struct superdev_task_exit {
+	__le32	code;
+	__le32	signal;
+	__le32	flags;
+	__le32	reserved;
+	__le64	utime_us;
+	__le64	stime_us;
+	__le64	maxrss_kb;
+	__le64	minflt;
+	__le64	majflt;
+	__le64	inblock;
+	__le64	oublock;
+	__le64	nvcsw;
+	__le64	nivcsw;
+};
 
 /* Feature bits of a HELLO; a bit that either side lacks is not used. */
 #define SUPERDEV_FEAT_BASE	(1ull << 0)	/* this header's frames and control ops */
@@ -398,5 +580,10 @@ _Static_assert(sizeof(struct superdev_fs_forget) == 16, "superdev_fs_forget is 1
 _Static_assert(sizeof(struct superdev_fs_setattr) == 48, "superdev_fs_setattr is 48 bytes");
 _Static_assert(sizeof(struct superdev_fs_statfs) == 48, "superdev_fs_statfs is 48 bytes");
 _Static_assert(sizeof(struct superdev_fs_lock) == 32, "superdev_fs_lock is 32 bytes");
+_Static_assert(sizeof(struct superdev_task_fd) == 16, "superdev_task_fd is 16 bytes");
+_Static_assert(sizeof(struct superdev_task_modes) == 48, "superdev_task_modes is 48 bytes");
+_Static_assert(sizeof(struct superdev_task_image) == 408, "superdev_task_image is 408 bytes");
+_Static_assert(sizeof(struct superdev_task_refusal) == 128, "superdev_task_refusal is 128 bytes");
+_Static_assert(sizeof(struct superdev_task_exit) == 88, "superdev_task_exit is 88 bytes");
 
 #endif /* _UAPI_SUPERDEV_WIRE_H */

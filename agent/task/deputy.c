@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * deputy.c: superdev-deputy: stands at home for a program that runs at a lender.
+ *
+ *	superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…
+ *
+ * ARG are the program's arguments from its own name on.  Until the lender is told
+ * to start it, everything that fails ends in the same way: the program runs
+ * here, in this process.  From then on it never does, or it might run twice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "deputy.h"
+
+/* A lender that has not even made a process by then is not worth waiting for. */
+#define START_MS 10000
+
+static struct {
+	struct sdv_pump pump; /* first: ops get a pump */
+	struct sdv_deputy_table table;
+	const char *path;
+	char **argv;
+	uint8_t *image;
+	size_t image_len, image_sent;
+	int signals;
+	sigset_t mask; /* the program's */
+	char refusal[256];
+	bool is_verbose;
+	bool is_ready, is_refused, has_gone, has_started, has_exit, is_rest, is_over;
+	uint64_t signals_due, groups_due; /* bit n - 1: signal n, to the program or to its group */
+	bool is_modes_due;
+	struct sdv_task_exit end;
+} deputy;
+
+/* As if there had never been a deputy; @why is for who asks. */
+static _Noreturn void run_here(const char *why)
+{
+	if (deputy.is_verbose)
+		fprintf(stderr, "superdev: %s runs here: %s\n", deputy.path, why);
+	/* Close-on-exec; this is for the message below. */
+	close(deputy.pump.fd);
+	close(deputy.signals);
+	sigprocmask(SIG_SETMASK, &deputy.mask, NULL);
+	execv(deputy.path, deputy.argv);
+	fprintf(stderr, "%s: %s\n", deputy.path, strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static _Noreturn void die_by(int sig)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t only;
+
+	/* A core would be one of this program. */
+	prctl(PR_SET_DUMPABLE, 0);
+	sigaction(sig, &action, NULL);
+	sigemptyset(&only);
+	sigaddset(&only, sig);
+	kill(getpid(), sig);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	/* It is one that ends nobody here. */
+	_exit(128 + sig);
+}
+
+/* Descriptor 2 may be the program's own or anything; a terminal or file of it is told why. */
+static _Noreturn void die_lost(int error)
+{
+	dprintf(STDERR_FILENO, "superdev: %s: lost the lender that ran it: %s\n", deputy.path, strerror(-error));
+	sdv_deputy_tty_restore();
+	die_by(SIGKILL);
+}
+
+/* The guest has stopped; so do we, and our parent sees that. */
+static void stop(int sig)
+{
+	sigset_t only, pending;
+	struct sigaction action;
+
+	if (sigaction(sig, NULL, &action) || action.sa_handler != SIG_DFL)
+		sig = SIGSTOP;
+	sigemptyset(&only);
+	sigaddset(&only, sig);
+	kill(getpid(), sig);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	/* Stopped here, until somebody continues us. */
+	sigprocmask(SIG_BLOCK, &only, NULL);
+	sigpending(&pending);
+	/* An orphaned process group does not stop; then neither does the guest. */
+	if (!sigismember(&pending, SIGCONT))
+		deputy.groups_due |= 1ull << (SIGCONT - 1);
+	deputy.is_modes_due = deputy.table.tty >= 0;
+}
+
+static int reply_come(const void *payload)
+{
+	struct superdev_task_refusal bytes;
+	char text[124];
+	int error;
+
+	memcpy(&bytes, payload, sizeof(bytes));
+	if (deputy.has_started)
+		return -EPROTO;
+	error = sdv_task_refusal_get(&bytes, text);
+	snprintf(deputy.refusal, sizeof(deputy.refusal), "%s: %s", text, strerror(error));
+	if (error)
+		deputy.is_refused = true;
+	else if (deputy.has_gone)
+		deputy.has_started = true;
+	else
+		return -EPROTO;
+	return 0;
+}
+
+static int exit_come(const void *payload)
+{
+	struct superdev_task_exit bytes;
+
+	memcpy(&bytes, payload, sizeof(bytes));
+	if (!deputy.has_started || deputy.has_exit || sdv_task_exit_get(&bytes, &deputy.end))
+		return -EPROTO;
+	deputy.has_exit = true;
+	return 0;
+}
+
+static int modes_come(const void *payload)
+{
+	struct superdev_task_modes bytes;
+	struct sdv_task_modes modes;
+
+	memcpy(&bytes, payload, sizeof(bytes));
+	if (sdv_task_modes_get(&bytes, &modes))
+		return -EPROTO;
+	sdv_deputy_tty_set(&modes);
+	return 0;
+}
+
+static int frame_come(struct sdv_pump *pump, const struct sdv_head *head, const void *payload)
+{
+	(void)pump;
+	switch (head->op) {
+	case SUPERDEV_TASK_EXEC: return reply_come(payload);
+	case SUPERDEV_TASK_READY: deputy.is_ready = true; return 0;
+	case SUPERDEV_TASK_MODES: return modes_come(payload);
+	case SUPERDEV_TASK_STOPPED:
+		if (deputy.has_started && !deputy.is_rest)
+			stop((int)head->count);
+		return 0;
+	case SUPERDEV_TASK_EXIT: return exit_come(payload);
+	default: deputy.is_over = true; return 0;
+	}
+}
+
+static uint32_t left(struct sdv_pump_stream *stream)
+{
+	(void)stream;
+	return 0;
+}
+
+static const struct sdv_pump_ops ops = {
+	.frame = frame_come,
+	.in_close = sdv_deputy_in_close,
+	.out_close = sdv_deputy_out_close,
+	.left = left,
+};
+
+static void signal_come(const struct signalfd_siginfo *info)
+{
+	int sig = (int)info->ssi_signo;
+	uint64_t bit = 1ull << (sig - 1);
+	/* From the terminal, or to continue a job: for all of the group. */
+	bool is_group = info->ssi_code == SI_KERNEL || sig == SIGCONT;
+
+	/* The program is over, and what it wrote is not taken: whoever wants us gone gets it. */
+	if (deputy.has_exit && (sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT))
+		die_by(sig);
+	if (sig == SIGWINCH && deputy.table.tty >= 0) {
+		deputy.is_modes_due = true;
+		return;
+	}
+	if (sig == SIGCONT)
+		deputy.is_modes_due = deputy.table.tty >= 0;
+	*(is_group ? &deputy.groups_due : &deputy.signals_due) |= bit;
+}
+
+static void signals_read(void)
+{
+	struct signalfd_siginfo info;
+
+	while (read(deputy.signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		signal_come(&info);
+}
+
+static void due_put(uint64_t *due, uint64_t is_group)
+{
+	for (int sig = 1; sig <= 64 && *due; sig++) {
+		uint64_t bit = 1ull << (sig - 1);
+
+		if (*due & bit &&
+		    !sdv_pump_put(&deputy.pump, SUPERDEV_TASK_SIGNAL, 0, is_group, (uint32_t)sig, NULL, 0))
+			*due &= ~bit;
+	}
+}
+
+/* What is to be told, as far as there is room. */
+static void facts_put(void)
+{
+	struct superdev_task_modes payload;
+	struct sdv_task_modes modes;
+
+	if (deputy.is_modes_due && sdv_deputy_tty_get(&modes)) {
+		sdv_task_modes_put(&payload, &modes);
+		if (!sdv_pump_put(&deputy.pump, SUPERDEV_TASK_MODES, 0, 0, 0, &payload, sizeof(payload)))
+			deputy.is_modes_due = false;
+	}
+	due_put(&deputy.groups_due, 1);
+	due_put(&deputy.signals_due, 0);
+}
+
+static void image_put(void)
+{
+	while (deputy.image_sent < deputy.image_len) {
+		size_t len = deputy.image_len - deputy.image_sent;
+
+		if (len > SUPERDEV_TASK_MAX_DATA)
+			len = SUPERDEV_TASK_MAX_DATA;
+		if (sdv_pump_put(&deputy.pump, SUPERDEV_TASK_EXEC, 0, deputy.image_sent,
+				 (uint32_t)deputy.image_len, deputy.image + deputy.image_sent, len))
+			return;
+		deputy.image_sent += len;
+	}
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Returns when the lender has said that the program runs. */
+static void start(void)
+{
+	struct sdv_pump *pump = &deputy.pump;
+	int64_t deadline = clock_ms() + START_MS;
+	int r = 0;
+
+	image_put();
+	r = sdv_pump_flush(pump);
+	while (!r && !deputy.is_ready && !deputy.is_refused) {
+		if (clock_ms() >= deadline)
+			run_here("the lender does not answer");
+		r = sdv_pump_turn(pump, (int)(deadline - clock_ms()));
+		/* It is pending, and the program here gets it: none is lost, and nobody waits for a lender. */
+		if (pump->extra[0].revents)
+			run_here("it has got a signal");
+		image_put();
+	}
+	if (r || deputy.is_refused)
+		run_here(r ? strerror(-r) : deputy.refusal);
+	free(deputy.image);
+	sdv_deputy_streams_add(pump, &deputy.table);
+	for (unsigned int i = 0; i < pump->nr_streams; i++)
+		pump->streams[i].is_in_paused = true;
+	sdv_pump_put(pump, SUPERDEV_TASK_GO, 0, 0, 0, NULL, 0);
+	deputy.has_gone = true;
+	r = sdv_pump_flush(pump);
+	while (!r && !deputy.has_started && !deputy.is_refused)
+		r = sdv_pump_turn(pump, -1);
+	if (deputy.is_refused)
+		run_here(deputy.refusal);
+	if (r)
+		die_lost(r);
+	for (unsigned int i = 0; i < pump->nr_streams; i++)
+		pump->streams[i].is_in_paused = false;
+}
+
+static bool is_flushed(void)
+{
+	for (unsigned int i = 0; i < deputy.pump.nr_streams; i++)
+		if (!sdv_pump_is_flushed(&deputy.pump.streams[i]))
+			return false;
+	return true;
+}
+
+/* The program has left processes that run on: somebody has to carry what they write. */
+static void leave_rest(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return;
+	if (!pid) {
+		deputy.is_rest = true;
+		sdv_deputy_tty_detach();
+		return;
+	}
+	deputy.end.flags &= ~SUPERDEV_TASK_EXIT_REMAINS;
+}
+
+static void end(void)
+{
+	if (deputy.end.flags & SUPERDEV_TASK_EXIT_REMAINS)
+		leave_rest();
+	if (deputy.is_rest)
+		return;
+	if (deputy.end.signal)
+		die_by((int)deputy.end.signal);
+	_exit((int)deputy.end.code);
+}
+
+static void run(void)
+{
+	struct sdv_pump *pump = &deputy.pump;
+	int r = 0;
+
+	while (!r && !(deputy.is_rest && deputy.is_over)) {
+		if (deputy.has_exit && !deputy.is_rest && is_flushed())
+			end();
+		r = sdv_pump_turn(pump, sdv_deputy_tty_turn(pump));
+		if (pump->extra[0].revents)
+			signals_read();
+		facts_put();
+		if (!r)
+			r = sdv_pump_flush(pump);
+	}
+	if (deputy.is_rest)
+		_exit(0);
+	/* What the program has written is not lost with the connection. */
+	while (deputy.has_exit && !is_flushed()) {
+		pump->fd = -1;
+		sdv_pump_turn(pump, -1);
+		signals_read();
+	}
+	if (deputy.has_exit)
+		end();
+	die_lost(r);
+}
+
+static _Noreturn void usage(void)
+{
+	fprintf(stderr, "usage: superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…\n");
+	exit(2);
+}
+
+static uint64_t number(const char *text, uint64_t max)
+{
+	char *rest;
+	uint64_t value;
+
+	errno = 0;
+	value = strtoull(text, &rest, 0);
+	if (errno || *rest || rest == text || value > max)
+		usage();
+	return value;
+}
+
+static void options_read(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "fd", required_argument, NULL, 'f' },	   { "lease", required_argument, NULL, 'l' },
+		{ "epoch", required_argument, NULL, 'e' }, { "clear", no_argument, NULL, 'C' },
+		{ "verbose", no_argument, NULL, 'v' },	   { NULL, 0, NULL, 0 },
+	};
+	struct sdv_pump *pump = &deputy.pump;
+	int option;
+
+	pump->fd = -1;
+	while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'f': pump->fd = (int)number(optarg, 1 << 20); break;
+		case 'l': pump->rules.lease = number(optarg, UINT64_MAX); break;
+		case 'e': pump->rules.epoch = (uint32_t)number(optarg, UINT32_MAX); break;
+		case 'C': pump->rules.must_csum = true; break;
+		case 'v': deputy.is_verbose = true; break;
+		default: usage();
+		}
+	}
+	if (pump->fd < 0 || optind >= argc)
+		usage();
+	deputy.path = argv[optind];
+	deputy.argv = argv + optind + 1;
+}
+
+/* All that a program can catch, but what the kernel says of our own doings. */
+static void signals_open(void)
+{
+	static const int not_ours[] = { SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU };
+	sigset_t set;
+
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, &deputy.mask);
+	for (size_t i = 0; i < sizeof(not_ours) / sizeof(*not_ours); i++)
+		sigdelset(&set, not_ours[i]);
+	deputy.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int main(int argc, char **argv)
+{
+	struct sdv_pump *pump = &deputy.pump;
+	const char *why;
+	void *image;
+	int r;
+
+	options_read(argc, argv);
+	if (fcntl(pump->fd, F_SETFD, FD_CLOEXEC))
+		usage();
+	sigemptyset(&deputy.mask);
+	deputy.signals = -1;
+	if (sdv_deputy_table_read(&deputy.table, pump->fd, &why)) {
+		sigprocmask(SIG_SETMASK, NULL, &deputy.mask);
+		run_here(why);
+	}
+	signals_open();
+	if (deputy.signals < 0)
+		run_here(strerror(errno));
+	r = sdv_deputy_image_make(deputy.path, deputy.argv, &deputy.table, &deputy.mask, &image,
+				  &deputy.image_len);
+	if (r)
+		run_here(strerror(-r));
+	deputy.image = image;
+	pump->side = SDV_TASK_HOME;
+	pump->ops = &ops;
+	pump->extra[0] = (struct pollfd){ .fd = deputy.signals, .events = POLLIN };
+	pump->nr_extra = 1;
+	start();
+	run();
+}

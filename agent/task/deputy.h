@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * deputy.h: the process at home that stands for a program that runs elsewhere.
+ *
+ * It is the process that the program would have been: same pid, parent, session,
+ * descriptors and terminal, and it ends as the program does.
+ */
+#ifndef SDV_TASK_DEPUTY_H
+#define SDV_TASK_DEPUTY_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "pump.h"
+
+/**
+ * struct sdv_deputy_table - the descriptors that the program inherits
+ * @fds:	as they go to the lender
+ * @nr:		how many
+ * @first:	of each stream, the index of one of its descriptors
+ * @tty:	the stream that is the terminal, or -1
+ */
+struct sdv_deputy_table {
+	struct superdev_task_fd fds[SUPERDEV_TASK_MAX_FDS];
+	unsigned int nr, nr_streams;
+	unsigned int first[SUPERDEV_TASK_MAX_STREAMS];
+	int tty;
+};
+
+/**
+ * sdv_deputy_table_read - looks at every descriptor that is open
+ * @table:	filled
+ * @skip:	one that is ours
+ * @ret_why:	on error, what can't be relayed
+ *
+ * Return: 0; -EOPNOTSUPP: one is of a kind that can't be; -E2BIG: too many; -errno.
+ */
+int sdv_deputy_table_read(struct sdv_deputy_table *table, int skip, const char **ret_why);
+
+/**
+ * sdv_deputy_image_make - everything that the program would start with
+ * @path, @argv: of it
+ * @table:	of its descriptors
+ * @mask:	its signal mask
+ * @ret_data:	allocated
+ * @ret_len:	bytes
+ *
+ * Return: 0; -E2BIG; -EOPNOTSUPP: its users differ (set-user-ID); -errno.
+ */
+int sdv_deputy_image_make(const char *path, char **argv, const struct sdv_deputy_table *table,
+			  const sigset_t *mask, void **ret_data, size_t *ret_len);
+
+/* Gives @pump a stream for each of the table's. */
+void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table);
+
+/* What of struct sdv_pump_ops is about descriptors. */
+void sdv_deputy_in_close(struct sdv_pump_stream *stream, uint32_t unread);
+void sdv_deputy_out_close(struct sdv_pump_stream *stream);
+
+/*
+ * The terminal.  sdv_deputy_tty_get() reads modes and size (false: there is no
+ * terminal); _set() sets what the program has set, once we are in the
+ * foreground; _restore() undoes that; _turn() is called between two turns and
+ * says after how many ms again, or -1.  _detach(): nothing is typed for us any
+ * more.
+ */
+bool sdv_deputy_tty_get(struct sdv_task_modes *ret_modes);
+void sdv_deputy_tty_set(const struct sdv_task_modes *modes);
+void sdv_deputy_tty_restore(void);
+void sdv_deputy_tty_detach(void);
+int sdv_deputy_tty_turn(struct sdv_pump *pump);
+
+/* As above, of a descriptor, before there are streams. */
+bool sdv_deputy_tty_modes(int fd, struct sdv_task_modes *ret_modes);
+
+#endif

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * guest_init.c: process 1 of a guest's namespaces.
+ *
+ * Everything that takes time is done before home asks for anything; then it
+ * waits for an image.  When the guest runs, it passes signals on, tells what
+ * becomes of it and reaps whatever is left to it.  It is root of its own
+ * namespaces with two capabilities at most, and its end is the end of
+ * everything in them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "guestbox.h"
+
+#define BIT(cap) (1ull << (cap))
+/* Until the guest runs: its user, its pid, its host name, its terminal; later signals alone. */
+#define CAPS_START                                                                                 \
+	(BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN) | \
+	 BIT(CAP_KILL))
+#define CAPS_RUN BIT(CAP_KILL)
+
+#ifndef CAP_CHECKPOINT_RESTORE
+#error "kernel headers of 5.9 or later are needed"
+#endif
+
+static struct {
+	const struct sdv_guest_options *options;
+	int relay, children;
+	struct sdv_guest_main guest;
+	bool is_ready, has_guest, has_ended;
+	uint8_t *image;
+	size_t image_size, image_len;
+} init;
+
+static void die(const char *what, int error)
+{
+	fprintf(stderr, "superdev-guest: can't %s: %s\n", what, strerror(-error));
+	_exit(1);
+}
+
+static int ids_become_root(const char **ret_what)
+{
+	*ret_what = "become root of the guest's namespaces";
+	if (setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		return -errno;
+	/* Setting ids clears it; where the launcher died before, the pipe to it says so. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0))
+		return -errno;
+	return 0;
+}
+
+/* Of the lender's processes a guest is the first that memory is taken from. */
+static void oom_offer(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "1000", 4) != 4)
+		fprintf(stderr, "superdev-guest: memory of guests is not taken first: %s\n", strerror(errno));
+	close(fd);
+}
+
+static int fds_close(int keep)
+{
+	if (dup2(keep, 3) < 0 || syscall(SYS_close_range, 4, ~0u, 0))
+		return -errno;
+	return fcntl(3, F_SETFD, FD_CLOEXEC) ? -errno : 0;
+}
+
+static void confine(int relay)
+{
+	const struct rlimit core = { 1, 1 };
+	const char *what;
+	int r;
+
+	oom_offer();
+	r = ids_become_root(&what);
+	if (!r)
+		r = sdv_guest_root_enter(&what);
+	if (r)
+		die(what, r);
+	if (setsid() < 0)
+		die("begin a session", -errno);
+	r = sdv_guestbox_capabilities(CAPS_START, &what);
+	if (r)
+		die(what, r);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &core))
+		die("set limits", -errno);
+	r = sdv_guestbox_landlock(&what);
+	if (r < 0)
+		die(what, r);
+	r = fds_close(relay);
+	if (r)
+		die("close descriptors", r);
+	r = sdv_guestbox_filter(&what);
+	if (r)
+		die(what, r);
+	/* Only now: until here it was the way to say what is wrong. */
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	init.relay = 3;
+}
+
+static void tell(const struct sdv_guest_msg *msg)
+{
+	/* It reads all we say, or it is gone and so are we. */
+	if (send(init.relay, msg, sizeof(*msg), MSG_NOSIGNAL) < 0)
+		_exit(1);
+}
+
+static void exit_fill(struct sdv_task_exit *end, int status, const struct rusage *usage)
+{
+	*end = (struct sdv_task_exit){
+		.code = WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status) : 0,
+		.signal = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0,
+		.flags = WIFSIGNALED(status) && WCOREDUMP(status) ? SUPERDEV_TASK_EXIT_CORE : 0,
+		.utime_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec,
+		.stime_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec,
+		.maxrss_kb = (uint64_t)usage->ru_maxrss,
+		.minflt = (uint64_t)usage->ru_minflt,
+		.majflt = (uint64_t)usage->ru_majflt,
+		.inblock = (uint64_t)usage->ru_inblock,
+		.oublock = (uint64_t)usage->ru_oublock,
+		.nvcsw = (uint64_t)usage->ru_nvcsw,
+		.nivcsw = (uint64_t)usage->ru_nivcsw,
+	};
+}
+
+/* Everything whose parent has ended is ours; where the last is gone, so are we. */
+static void children_reap(void)
+{
+	struct sdv_guest_msg msg = { .type = SDV_GUEST_EXIT };
+	bool has_exit = false;
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
+		if (pid != init.guest.pid || init.has_ended)
+			continue;
+		if (WIFSTOPPED(status)) {
+			struct sdv_guest_msg stopped = {
+				.type = SDV_GUEST_STOPPED,
+				.value = (uint32_t)WSTOPSIG(status),
+			};
+
+			tell(&stopped);
+			continue;
+		}
+		init.has_ended = true;
+		has_exit = true;
+		exit_fill(&msg.end, status, &usage);
+	}
+	if (has_exit) {
+		if (!pid)
+			msg.end.flags |= SUPERDEV_TASK_EXIT_REMAINS;
+		tell(&msg);
+	}
+	if (pid < 0 && errno == ECHILD) {
+		msg = (struct sdv_guest_msg){ .type = SDV_GUEST_GONE };
+		tell(&msg);
+		_exit(0);
+	}
+}
+
+static void signal_pass(const struct sdv_guest_msg *msg)
+{
+	pid_t group = init.guest.group;
+
+	if (!init.has_guest || msg->value > 64)
+		return;
+	if (!msg->to_group) {
+		/* Once it is reaped its number may be another's. */
+		if (!init.has_ended)
+			kill(init.guest.pid, (int)msg->value);
+		return;
+	}
+	if (init.guest.tty >= 0)
+		group = tcgetpgrp(init.guest.tty);
+	if (group <= 1)
+		group = init.guest.group;
+	kill(-group, (int)msg->value);
+}
+
+static void image_refuse(int error, const char *text)
+{
+	struct sdv_guest_msg msg = { .type = SDV_GUEST_REFUSED, .value = (uint32_t)-error };
+
+	snprintf(msg.text, sizeof(msg.text), "%s", text);
+	tell(&msg);
+	_exit(1);
+}
+
+static void guest_prepare(void)
+{
+	const struct sdv_guest_msg msg = { .type = SDV_GUEST_READY };
+	char text[124] = "";
+	int r = sdv_guest_prepare(init.image, init.image_len, init.options, init.relay, &init.guest, text);
+
+	if (r)
+		image_refuse(r, text);
+	free(init.image);
+	init.image = NULL;
+	init.is_ready = true;
+	if (sdv_guestbox_capabilities_drop(CAPS_RUN))
+		_exit(1);
+	tell(&msg);
+}
+
+static void guest_go(void)
+{
+	const struct sdv_guest_msg msg = { .type = SDV_GUEST_STARTED };
+	char text[124] = "";
+	int r;
+
+	if (!init.is_ready || init.has_guest)
+		_exit(1);
+	r = sdv_guest_go(&init.guest, text);
+	if (r)
+		image_refuse(r, text);
+	init.has_guest = true;
+	tell(&msg);
+	/* It may have ended while nobody looked. */
+	children_reap();
+}
+
+static void part_add(uint32_t size, const uint8_t *part, size_t len)
+{
+	if (init.is_ready)
+		_exit(1);
+	if (!init.image) {
+		if (size > SUPERDEV_TASK_MAX_IMAGE)
+			_exit(1);
+		init.image = malloc(size);
+		if (!init.image)
+			image_refuse(-ENOMEM, "can't allocate memory");
+		init.image_size = size;
+	}
+	if (len > init.image_size - init.image_len)
+		_exit(1);
+	memcpy(init.image + init.image_len, part, len);
+	init.image_len += len;
+	if (init.image_len == init.image_size)
+		guest_prepare();
+}
+
+static void message_receive(void)
+{
+	static uint8_t part[SUPERDEV_TASK_MAX_DATA];
+	struct sdv_guest_msg msg;
+	struct iovec iov[] = { { &msg, sizeof(msg) }, { part, sizeof(part) } };
+	struct msghdr header = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t n = recvmsg(init.relay, &header, 0);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	/* The relay is gone: so is everything here. */
+	if (n < (ssize_t)sizeof(msg))
+		_exit(1);
+	if (msg.type == SDV_GUEST_IMAGE)
+		part_add(msg.value, part, (size_t)n - sizeof(msg));
+	else if (msg.type == SDV_GUEST_GO)
+		guest_go();
+	else if (msg.type == SDV_GUEST_SIGNAL)
+		signal_pass(&msg);
+}
+
+void sdv_guest_init(const struct sdv_guest_options *options, int relay, int sync)
+{
+	struct signalfd_siginfo info;
+	struct pollfd fds[2];
+	sigset_t all;
+	char byte;
+
+	init.options = options;
+	/* The launcher has written our users, or is gone. */
+	if (read(sync, &byte, 1) != 1)
+		_exit(1);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	confine(relay);
+	sigemptyset(&all);
+	sigaddset(&all, SIGCHLD);
+	init.children = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (init.children < 0)
+		_exit(1);
+	fds[0] = (struct pollfd){ .fd = init.relay, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = init.children, .events = POLLIN };
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			_exit(1);
+		if (fds[0].revents)
+			message_receive();
+		if (fds[1].revents && read(init.children, &info, sizeof(info)) > 0 && init.has_guest)
+			children_reap();
+	}
+}

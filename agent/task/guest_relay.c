@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * guest_relay.c: reads what home sends, for one guest.
+ *
+ * An unprivileged process without a name for any file: it has the connection,
+ * the other ends of the guest's descriptors and a socket to process 1, and can
+ * read, write and poll them.  An image goes through it unread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "guestbox.h"
+#include "pump.h"
+#include "relay_tty.h"
+#include "sandbox.h"
+
+#define CONNECTION_FD 3
+#define INIT_FD	      4
+/* For home to read the last of it. */
+#define LINGER_MS 10000
+
+static struct {
+	struct sdv_pump pump; /* first: ops get a pump */
+	struct sdv_task_parts parts;
+	struct sdv_task_exit end;
+	bool has_image, is_ready, has_gone, has_started, has_exit, is_exit_sent, is_gone, is_over;
+	/* Of what the guest wrote before its end, what has not been read; bytes, by stream. */
+	uint32_t drain[SUPERDEV_TASK_MAX_STREAMS];
+} relay;
+
+static ssize_t counted_read(struct sdv_pump_stream *stream, void *buf, size_t len)
+{
+	uint32_t *drain = &relay.drain[stream->index];
+	ssize_t n = read(stream->in_fd, buf, len);
+
+	if (n > 0)
+		*drain -= *drain < (uint32_t)n ? *drain : (uint32_t)n;
+	return n;
+}
+
+/* A guest that closes its end, other than one that shuts it down, does not read either. */
+static ssize_t socket_read(struct sdv_pump_stream *stream, void *buf, size_t len)
+{
+	struct pollfd poller = { .fd = stream->in_fd };
+	ssize_t n = counted_read(stream, buf, len);
+
+	if (!n && poll(&poller, 1, 0) > 0 && poller.revents & POLLHUP)
+		sdv_pump_abandon(stream);
+	return n;
+}
+
+static int to_init(const struct sdv_guest_msg *msg, const void *part, size_t len)
+{
+	struct iovec iov[] = { { (void *)msg, sizeof(*msg) }, { (void *)part, len } };
+	struct msghdr header = { .msg_iov = iov, .msg_iovlen = len ? 2 : 1 };
+
+	if (sendmsg(INIT_FD, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
+		relay.pump.extra[0].events = POLLIN | POLLOUT;
+		return -EAGAIN;
+	}
+	/* It is gone, and its socket will say so, after what it said last. */
+	return 0;
+}
+
+static int image_come(const struct sdv_head *head, const void *payload)
+{
+	const struct sdv_guest_msg msg = { .type = SDV_GUEST_IMAGE, .value = head->count };
+	struct sdv_task_parts parts = relay.parts;
+	int r = relay.has_image ? -EPROTO : sdv_task_parts_add(&parts, head), sent;
+
+	if (r < 0)
+		return r;
+	sent = to_init(&msg, payload, head->length);
+	if (sent)
+		return sent;
+	relay.parts = parts;
+	relay.has_image = r == 1;
+	return 0;
+}
+
+static int modes_come(const void *payload)
+{
+	struct superdev_task_modes bytes;
+	struct sdv_task_modes modes;
+
+	memcpy(&bytes, payload, sizeof(bytes));
+	if (sdv_task_modes_get(&bytes, &modes))
+		return -EPROTO;
+	sdv_relay_tty_set(&modes);
+	return 0;
+}
+
+static int frame_come(struct sdv_pump *pump, const struct sdv_head *head, const void *payload)
+{
+	static const struct sdv_guest_msg go = { .type = SDV_GUEST_GO };
+	const struct sdv_guest_msg signal = {
+		.type = SDV_GUEST_SIGNAL,
+		.value = head->count,
+		.to_group = (uint32_t)head->offset,
+	};
+
+	(void)pump;
+	if (head->op == SUPERDEV_TASK_EXEC)
+		return image_come(head, payload);
+	if (head->op == SUPERDEV_TASK_GO) {
+		int r = relay.is_ready ? to_init(&go, NULL, 0) : -EPROTO;
+
+		if (!r) {
+			relay.is_ready = false;
+			relay.has_gone = true;
+		}
+		return r;
+	}
+	/* Process 1 would not know whom a signal is for. */
+	if (!relay.has_started)
+		return relay.has_gone ? -EAGAIN : -EPROTO;
+	return head->op == SUPERDEV_TASK_MODES ? modes_come(payload) : to_init(&signal, NULL, 0);
+}
+
+static void in_close(struct sdv_pump_stream *stream, uint32_t unread)
+{
+	(void)unread;
+	relay.drain[stream->index] = 0;
+	if (stream->in_fd < 0)
+		return;
+	if (stream->in_fd != stream->out_fd)
+		close(stream->in_fd);
+	else if (stream->read == socket_read) /* a terminal stays as it is */
+		shutdown(stream->in_fd, SHUT_RD);
+}
+
+static void out_close(struct sdv_pump_stream *stream)
+{
+	if (stream->read == sdv_relay_tty_read) {
+		/* Home's terminal is gone: what hangs on this one is told so. */
+		sdv_relay_tty_hang_up();
+		stream->in_fd = -1;
+	} else if (stream->out_fd != stream->in_fd) {
+		close(stream->out_fd);
+	} else {
+		shutdown(stream->out_fd, SHUT_WR);
+	}
+}
+
+static uint32_t left(struct sdv_pump_stream *stream)
+{
+	int bytes = 0;
+
+	if (stream->out_fd == stream->in_fd || ioctl(stream->out_fd, FIONREAD, &bytes) || bytes < 0)
+		return 0;
+	return (uint32_t)bytes;
+}
+
+static void refuse(int error, const char *text)
+{
+	struct superdev_task_refusal payload;
+
+	sdv_task_refusal_put(&payload, error, text);
+	sdv_pump_put(&relay.pump, SUPERDEV_TASK_EXEC, SUPERDEV_F_REPLY, 0, 0, &payload, sizeof(payload));
+}
+
+static void streams_add(const struct sdv_guest_msg *msg, const int *fds, unsigned int nr_fds)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < msg->value && i < SUPERDEV_TASK_MAX_STREAMS && nr < nr_fds; i++) {
+		int fd = fds[nr++];
+		bool is_read = msg->mode[i] & SUPERDEV_TASK_MODE_READ;
+		bool is_written = msg->mode[i] & SUPERDEV_TASK_MODE_WRITE;
+
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		if (msg->kind[i] == SUPERDEV_TASK_TTY) {
+			/* The guest's side of it comes last. */
+			sdv_relay_tty_open(&relay.pump, fd, fds[nr_fds - 1], &msg->modes);
+			sdv_pump_add(&relay.pump, fd, fd, sdv_relay_tty_read, sdv_relay_tty_write);
+		} else if (msg->kind[i] == SUPERDEV_TASK_SOCKET || (is_read && is_written)) {
+			sdv_pump_add(&relay.pump, fd, fd, socket_read, sdv_pump_send);
+		} else {
+			sdv_pump_add(&relay.pump, is_written ? fd : -1, is_read ? fd : -1, counted_read,
+				     sdv_pump_write);
+		}
+	}
+}
+
+/* What was written before the program ended goes to home before the news of it. */
+static void exit_come(const struct sdv_task_exit *end)
+{
+	struct sdv_pump *pump = &relay.pump;
+
+	relay.has_exit = true;
+	relay.end = *end;
+	for (unsigned int i = 0; i < pump->nr_streams; i++) {
+		struct sdv_pump_stream *stream = &pump->streams[i];
+		int bytes = 0;
+
+		if (stream->in_fd >= 0 && !ioctl(stream->in_fd, FIONREAD, &bytes) && bytes > 0)
+			relay.drain[i] = (uint32_t)bytes;
+		if (!(end->flags & SUPERDEV_TASK_EXIT_REMAINS))
+			sdv_pump_abandon(stream);
+	}
+}
+
+static void init_gone(void)
+{
+	const struct sdv_task_exit killed = { .signal = SIGKILL };
+
+	relay.pump.extra[0].fd = -1;
+	relay.is_gone = true;
+	if (!relay.has_started) {
+		refuse(EIO, "the guest's process 1 has ended");
+		relay.is_over = true;
+	} else if (!relay.has_exit) {
+		exit_come(&killed);
+	}
+}
+
+/* The descriptors that came with a message; how many. */
+static unsigned int fds_of(struct msghdr *header, int *fds, unsigned int max)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
+	unsigned int nr;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		return 0;
+	nr = (unsigned int)((cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	if (nr > max)
+		nr = max;
+	memcpy(fds, CMSG_DATA(cmsg), nr * sizeof(int));
+	return nr;
+}
+
+static void init_handle(const struct sdv_guest_msg *msg, const int *fds, unsigned int nr_fds)
+{
+	switch (msg->type) {
+	case SDV_GUEST_REFUSED:
+		refuse((int)msg->value, msg->text);
+		relay.is_over = true;
+		break;
+	case SDV_GUEST_STREAMS:
+		if (!relay.pump.nr_streams)
+			streams_add(msg, fds, nr_fds);
+		break;
+	case SDV_GUEST_READY:
+		relay.is_ready = true;
+		sdv_pump_put(&relay.pump, SUPERDEV_TASK_READY, 0, 0, 0, NULL, 0);
+		break;
+	case SDV_GUEST_STARTED:
+		relay.has_started = true;
+		refuse(0, "");
+		break;
+	case SDV_GUEST_STOPPED:
+		sdv_pump_put(&relay.pump, SUPERDEV_TASK_STOPPED, 0, 0, msg->value, NULL, 0);
+		break;
+	case SDV_GUEST_EXIT:
+		if (!relay.has_exit)
+			exit_come(&msg->end);
+		break;
+	case SDV_GUEST_GONE: relay.is_gone = true; break;
+	default: break;
+	}
+}
+
+static void init_receive(void)
+{
+	int fds[SUPERDEV_TASK_MAX_STREAMS + 1];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(fds))];
+	} control;
+	struct sdv_guest_msg msg;
+	struct iovec iov = { &msg, sizeof(msg) };
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(INIT_FD, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n != (ssize_t)sizeof(msg)) {
+		init_gone();
+		return;
+	}
+	msg.text[sizeof(msg.text) - 1] = 0;
+	init_handle(&msg, fds, fds_of(&header, fds, SUPERDEV_TASK_MAX_STREAMS + 1));
+}
+
+static bool is_drained(void)
+{
+	struct sdv_pump *pump = &relay.pump;
+
+	for (unsigned int i = 0; i < pump->nr_streams; i++) {
+		struct sdv_pump_stream *stream = &pump->streams[i];
+		struct pollfd tty = { .fd = stream->in_fd, .events = POLLIN };
+
+		if (stream->in_fd < 0)
+			continue;
+		if (relay.drain[i])
+			return false;
+		/* It counts what it has in its queue, and not what is on the way there. */
+		if (stream->read == sdv_relay_tty_read && poll(&tty, 1, 0) > 0 && tty.revents & POLLIN)
+			return false;
+	}
+	return true;
+}
+
+static void end_put(void)
+{
+	struct superdev_task_exit payload;
+
+	if (relay.has_exit && !relay.is_exit_sent && is_drained()) {
+		sdv_task_exit_put(&payload, &relay.end);
+		if (!sdv_pump_put(&relay.pump, SUPERDEV_TASK_EXIT, 0, 0, 0, &payload, sizeof(payload)))
+			relay.is_exit_sent = true;
+	}
+	if (!relay.is_exit_sent || !relay.is_gone || relay.is_over || !is_drained())
+		return;
+	if (!(relay.end.flags & SUPERDEV_TASK_EXIT_REMAINS) ||
+	    !sdv_pump_put(&relay.pump, SUPERDEV_TASK_GONE, 0, 0, 0, NULL, 0))
+		relay.is_over = true;
+}
+
+/* What home still sends is read away: a socket closed with that in it would lose what it has to send. */
+static _Noreturn void linger(void)
+{
+	struct pollfd connection = { .fd = CONNECTION_FD, .events = POLLIN };
+
+	shutdown(CONNECTION_FD, SHUT_WR);
+	while (poll(&connection, 1, LINGER_MS) > 0 &&
+	       recv(CONNECTION_FD, relay.pump.rx, sizeof(relay.pump.rx), MSG_DONTWAIT) > 0)
+		;
+	_exit(0);
+}
+
+static void confine(void)
+{
+	static const struct sdv_sandbox_call calls[] = {
+		{ .nr = SYS_read },
+		{ .nr = SYS_readv },
+		{ .nr = SYS_write },
+		{ .nr = SYS_recvfrom },
+		{ .nr = SYS_sendto },
+		{ .nr = SYS_recvmsg },
+		{ .nr = SYS_sendmsg },
+		{ .nr = SYS_shutdown },
+#ifdef SYS_poll
+		{ .nr = SYS_poll },
+#endif
+		{ .nr = SYS_ppoll },
+		{ .nr = SYS_close },
+		{ .nr = SYS_exit_group },
+		{ .nr = SYS_rt_sigreturn },
+		{ .nr = SYS_restart_syscall },
+		{ .nr = SYS_fcntl, .nr_args = 2, .args = { { 1, F_SETFL }, { 2, O_NONBLOCK } } },
+		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, FIONREAD } } },
+		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TIOCPKT } } },
+		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TIOCSWINSZ } } },
+		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TCGETS } } },
+		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TCSETS } } },
+	};
+	const struct rlimit none = { 0, 0 }, files = { 128, 128 };
+	const char *what;
+	int r = 0;
+
+	what = "become the unprivileged user";
+	if (setgroups(0, NULL) || setresgid(SDV_GUEST_RELAY_UID, SDV_GUEST_RELAY_UID, SDV_GUEST_RELAY_UID))
+		r = -errno;
+	/* The names there are those of its own descriptors, and nothing else. */
+	if (!r && chroot("/proc/self/fdinfo"))
+		r = -errno;
+	if (!r && (chdir("/") || setresuid(SDV_GUEST_RELAY_UID, SDV_GUEST_RELAY_UID, SDV_GUEST_RELAY_UID)))
+		r = -errno;
+	if (!r)
+		r = sdv_guestbox_capabilities_drop(0);
+	if (!r && (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0) ||
+		   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &none) ||
+		   setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_NPROC, &none)))
+		r = -errno;
+	if (!r)
+		r = sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), &what);
+	if (!r)
+		return;
+	fprintf(stderr, "superdev-guest: can't %s: %s\n", what, strerror(-r));
+	_exit(1);
+}
+
+void sdv_guest_relay(const struct sdv_guest_options *options, int init)
+{
+	static const struct sdv_pump_ops ops = {
+		.frame = frame_come,
+		.in_close = in_close,
+		.out_close = out_close,
+		.left = left,
+	};
+	struct sdv_pump *pump = &relay.pump;
+	int high = fcntl(init, F_DUPFD, 16), connection = fcntl(options->fd, F_DUPFD, 16), r = 0;
+
+	if (high < 0 || connection < 0 || dup2(connection, CONNECTION_FD) < 0 || dup2(high, INIT_FD) < 0 ||
+	    syscall(SYS_close_range, INIT_FD + 1, ~0u, 0))
+		_exit(1);
+	confine();
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	pump->fd = CONNECTION_FD;
+	pump->side = SDV_TASK_LENDER;
+	pump->rules = options->rules;
+	pump->ops = &ops;
+	pump->extra[0] = (struct pollfd){ .fd = INIT_FD, .events = POLLIN };
+	pump->nr_extra = 1;
+	while (!r && !(relay.is_over && sdv_pump_is_sent(pump))) {
+		r = sdv_pump_turn(pump, sdv_relay_tty_timeout());
+		sdv_relay_tty_turn();
+		if (r)
+			break;
+		if (!pump->is_held)
+			pump->extra[0].events = POLLIN;
+		if (pump->extra[0].fd >= 0 && pump->extra[0].revents & (POLLIN | POLLHUP | POLLERR))
+			init_receive();
+		end_put();
+		if (sdv_pump_flush(pump))
+			break;
+	}
+	if (!r)
+		linger();
+	/* A deputy that has all it wants closes at once. */
+	_exit(relay.is_exit_sent ? 0 : 1);
+}

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * guest_start.c: from an image to a running program, inside the guest's namespaces.
+ *
+ * Runs in process 1, which is confined as its guest will be but for the calls
+ * that are needed here: whoever takes this code over has what a guest has.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "guestbox.h"
+
+/* One end of each stream for the guest, one for the relay. */
+struct ends {
+	unsigned int nr;
+	int guest[SUPERDEV_TASK_MAX_STREAMS], relay[SUPERDEV_TASK_MAX_STREAMS + 1];
+	int tty;
+};
+
+/* What the child says in a pipe that closes when the program runs. */
+struct report {
+	int error; /* 0: ready */
+	char text[100];
+};
+
+/* Above every descriptor that this guest has: what we hold meanwhile. */
+static int high_fd;
+
+static int high(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, high_fd);
+
+	if (moved >= 0)
+		close(fd);
+	return moved;
+}
+
+static int pair_open(uint8_t kind, uint8_t mode, int *ret_guest, int *ret_relay)
+{
+	int fds[2];
+
+	if (kind == SUPERDEV_TASK_SOCKET || mode == (SUPERDEV_TASK_MODE_READ | SUPERDEV_TASK_MODE_WRITE)) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+			return -errno;
+		*ret_guest = fds[0];
+		*ret_relay = fds[1];
+		return 0;
+	}
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	*ret_guest = mode == SUPERDEV_TASK_MODE_READ ? fds[0] : fds[1];
+	*ret_relay = mode == SUPERDEV_TASK_MODE_READ ? fds[1] : fds[0];
+	return 0;
+}
+
+/* Like home's: so that the guest may open it again by name, it belongs to the guest's user. */
+static int tty_open(const struct sdv_task_image *image, int *ret_guest, int *ret_relay)
+{
+	char path[32];
+	int zero = 0, number, master, slave;
+
+	setfsuid(image->uid);
+	master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	setfsuid(0);
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) || ioctl(master, TIOCGPTN, &number))
+		return -errno;
+	snprintf(path, sizeof(path), "/dev/pts/%d", number);
+	setfsuid(image->uid);
+	slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	setfsuid(0);
+	if (slave < 0)
+		return -errno;
+	/* Process 1 leads the session; its terminal is the guest's. */
+	if (ioctl(slave, TIOCSCTTY, 0))
+		return -errno;
+	*ret_guest = slave;
+	*ret_relay = master;
+	return 0;
+}
+
+static int ends_open(const struct sdv_task_image *image, const struct sdv_task_streams *streams,
+		     struct ends *ends)
+{
+	int r = 0;
+
+	ends->nr = streams->nr;
+	ends->tty = -1;
+	for (unsigned int i = 0; i < streams->nr && !r; i++) {
+		if (streams->kind[i] == SUPERDEV_TASK_TTY) {
+			r = tty_open(image, &ends->guest[i], &ends->relay[i]);
+		} else {
+			r = pair_open(streams->kind[i], streams->mode[i], &ends->guest[i], &ends->relay[i]);
+		}
+		if (r)
+			return r;
+		ends->guest[i] = high(ends->guest[i]);
+		if (ends->guest[i] < 0)
+			return -errno;
+		if (streams->kind[i] == SUPERDEV_TASK_TTY)
+			ends->tty = ends->guest[i];
+	}
+	return 0;
+}
+
+/* The relay's ends, and the guest's side of a terminal: what that has not read yet is asked there. */
+static int ends_pass(const struct sdv_task_image *image, const struct sdv_task_streams *streams,
+		     struct ends *ends, int relay)
+{
+	struct sdv_guest_msg msg = { .type = SDV_GUEST_STREAMS, .value = streams->nr, .modes = image->modes };
+	unsigned int nr = streams->nr;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(ends->relay))];
+	} control;
+	struct iovec iov = { &msg, sizeof(msg) };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int r = 0;
+
+	memcpy(msg.kind, streams->kind, sizeof(msg.kind));
+	memcpy(msg.mode, streams->mode, sizeof(msg.mode));
+	if (ends->tty >= 0)
+		ends->relay[nr++] = ends->tty;
+	if (nr) {
+		struct cmsghdr *cmsg = &control.align;
+
+		memset(&control, 0, sizeof(control));
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(nr * sizeof(int));
+		*cmsg = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(nr * sizeof(int)),
+		};
+		memcpy(CMSG_DATA(cmsg), ends->relay, nr * sizeof(int));
+	}
+	if (sendmsg(relay, &header, MSG_NOSIGNAL) < 0)
+		r = -errno;
+	for (unsigned int i = 0; i < streams->nr; i++)
+		close(ends->relay[i]);
+	return r;
+}
+
+static int signals_set(const struct sdv_task_image *image)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+
+	for (int sig = 1; sig <= 64; sig++) {
+		if (sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33)
+			continue;
+		action.sa_handler = image->sig_ignored >> (sig - 1) & 1 ? SIG_IGN : SIG_DFL;
+		if (sigaction(sig, &action, NULL))
+			return -errno;
+	}
+	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &image->sig_blocked, NULL, 8) ? -errno : 0;
+}
+
+static int device_open(const struct sdv_task_fd *fd)
+{
+	static const char *const paths[] = {
+		[3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random", [9] = "/dev/urandom",
+	};
+	static const int modes[] = { 0, O_RDONLY, O_WRONLY, O_RDWR };
+
+	return open(paths[fd->device], modes[fd->mode] | O_CLOEXEC);
+}
+
+/* The table as the image has it; everything else closes when the program runs. */
+static int fds_place(const struct sdv_task_image *image, const struct ends *ends)
+{
+	unsigned int next = 0;
+
+	for (uint32_t i = 0; i < image->nr_fds; i++) {
+		struct sdv_task_fd fd = sdv_task_fd_get(image, i);
+		bool is_device = fd.kind == SUPERDEV_TASK_DEVICE;
+		int from = is_device ? device_open(&fd) : ends->guest[fd.stream];
+
+		if (from < 0)
+			return -errno;
+		/* What we hold lies above all of these, but what was just opened may lie at home's number. */
+		if (from == (int)fd.fd ? fcntl(from, F_SETFD, 0) : dup2(from, (int)fd.fd) < 0)
+			return -errno;
+		if (is_device && from != (int)fd.fd)
+			close(from);
+		if (fd.flags & SUPERDEV_TASK_FD_NONBLOCK && fcntl((int)fd.fd, F_SETFL, O_NONBLOCK))
+			return -errno;
+		if (fd.fd > next && syscall(SYS_close_range, next, fd.fd - 1, CLOSE_RANGE_CLOEXEC))
+			return -errno;
+		next = fd.fd + 1;
+	}
+	return syscall(SYS_close_range, next, ~0u, CLOSE_RANGE_CLOEXEC) ? -errno : 0;
+}
+
+static int limits_set(const struct sdv_task_image *image, const struct sdv_guest_options *options)
+{
+	for (unsigned int i = 0; i < SUPERDEV_TASK_NR_RLIMITS; i++) {
+		struct rlimit has, wanted = { image->rlimits[i].soft, image->rlimits[i].hard };
+
+		/* A core would be the lender's to handle; 1 keeps even its pipe from being started. */
+		if (i == RLIMIT_CORE)
+			wanted = (struct rlimit){ 1, 1 };
+		if (i == RLIMIT_NPROC && options->max_pids && wanted.rlim_max > options->max_pids)
+			wanted.rlim_max = options->max_pids;
+		if (getrlimit((__rlimit_resource_t)i, &has))
+			return -errno;
+		if (wanted.rlim_max > has.rlim_max)
+			wanted.rlim_max = has.rlim_max;
+		if (wanted.rlim_cur > wanted.rlim_max)
+			wanted.rlim_cur = wanted.rlim_max;
+		if (setrlimit((__rlimit_resource_t)i, &wanted))
+			return -errno;
+	}
+	return 0;
+}
+
+static int ids_set(const struct sdv_task_image *image)
+{
+	gid_t groups[SUPERDEV_TASK_MAX_GROUPS];
+
+	for (uint32_t i = 0; i < image->nr_groups; i++)
+		groups[i] = le32toh(image->groups[i]);
+	if (syscall(SYS_setgroups, image->nr_groups, groups) ||
+	    syscall(SYS_setresgid, image->gid, image->gid, image->gid) ||
+	    syscall(SYS_setresuid, image->uid, image->uid, image->uid))
+		return -errno;
+	return sdv_guestbox_capabilities_drop(0);
+}
+
+#define STEP(call, what)                   \
+	do {                               \
+		int step_r = (call);       \
+                                           \
+		if (step_r) {              \
+			*ret_what = what;  \
+			return step_r;     \
+		}                          \
+	} while (0)
+
+/* Everything that can be done before home has said that it be done. */
+static int child_prepare(const struct sdv_task_image *image, const struct ends *ends, pid_t group,
+			 const struct sdv_guest_options *options, const char **ret_what)
+{
+	STEP(setpgid(0, group) ? -errno : 0, "join the process group");
+	/* Before it can read: who is not in the foreground would be stopped. */
+	if (ends->tty >= 0)
+		STEP(tcsetpgrp(ends->tty, getpgrp()) ? -errno : 0, "come to the foreground");
+	STEP(fds_place(image, ends), "place descriptors");
+	umask((mode_t)image->umask);
+	/* Guests are nice: what home's program would get by force is not the lender's to give. */
+	STEP(image->nice > 0 && setpriority(PRIO_PROCESS, 0, image->nice) ? -errno : 0, "set priority");
+	STEP(ids_set(image), "become home's user");
+	STEP(chdir(image->cwd) ? -errno : 0, "change to the working directory");
+	STEP(limits_set(image, options), "set limits");
+	if (image->personality)
+		STEP(personality(image->personality) < 0 ? -errno : 0, "set personality");
+	return 0;
+}
+
+/* Returns only where it fails. */
+static int child_exec(const struct sdv_task_image *image, char **strings, const char **ret_what)
+{
+	STEP(signals_set(image), "set signals");
+	STEP(sdv_guestbox_filter_guest(), "confine the guest");
+	execve(image->path, strings, strings + image->argc + 1);
+	*ret_what = "execute";
+	return -errno;
+}
+
+static pid_t clone_as(uint32_t pid)
+{
+	pid_t set_tid = (pid_t)pid;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&set_tid,
+		.set_tid_size = 1,
+	};
+	long r = pid > 1 ? syscall(SYS_clone3, &args, sizeof(args)) : -1;
+
+	/* Taken, or more than there are here: then it is another. */
+	return r >= 0 ? (pid_t)r : fork();
+}
+
+/*
+ * A process group that home's program joins but does not lead has another
+ * leader, and is not an orphan: stops work in it.  The leader is a process that
+ * has ended; it is not reaped before its follower is there.
+ */
+static pid_t group_make(const struct sdv_task_image *image)
+{
+	pid_t leader = clone_as(image->pgid);
+	siginfo_t info;
+
+	if (leader < 0)
+		return -errno;
+	if (!leader)
+		_exit(setpgid(0, 0) ? 1 : 0);
+	if (waitid(P_PID, (id_t)leader, &info, WEXITED | WNOWAIT))
+		return -errno;
+	return leader;
+}
+
+static int refuse(char *ret_text, int error, const char *what, const char *path)
+{
+	snprintf(ret_text, 124, "can't %s%s%s", what, path ? " " : "", path ? path : "");
+	return error;
+}
+
+/* What the child has to say: that it is ready, or that it can't be. */
+static int report_read(int from, char *ret_text)
+{
+	struct report report;
+	ssize_t n;
+
+	do
+		n = read(from, &report, sizeof(report));
+	while (n < 0 && errno == EINTR);
+	if (!n)
+		return 0;
+	if (n != (ssize_t)sizeof(report))
+		return refuse(ret_text, -EIO, "start", NULL);
+	memcpy(ret_text, report.text, sizeof(report.text));
+	return report.error;
+}
+
+static void report_write(int to, int error, const char *what, const char *path)
+{
+	struct report report = { .error = error };
+
+	if (error)
+		snprintf(report.text, sizeof(report.text), "can't %s %.60s", what, path);
+	if (write(to, &report, sizeof(report)) != (ssize_t)sizeof(report))
+		_exit(126);
+}
+
+static _Noreturn void child(const struct sdv_task_image *image, const struct ends *ends, pid_t group,
+			    const struct sdv_guest_options *options, char **strings, const int *go,
+			    const int *report)
+{
+	const char *what = "";
+	char byte;
+	int r;
+
+	/* Where process 1 ends, so does everything; no end of the pipe may be left with us. */
+	close(go[1]);
+	r = child_prepare(image, ends, group, options, &what);
+	report_write(report[1], r, what, image->path);
+	if (r || read(go[0], &byte, 1) != 1)
+		_exit(126);
+	r = child_exec(image, strings, &what);
+	report_write(report[1], r, what, image->path);
+	_exit(127);
+}
+
+static int run(const struct sdv_task_image *image, const struct ends *ends,
+	       const struct sdv_guest_options *options, char **strings, struct sdv_guest_main *ret_main,
+	       char *ret_text)
+{
+	bool is_leader = image->flags & SUPERDEV_TASK_F_LEADER;
+	int report[2], go[2], r;
+	pid_t group = 0, pid;
+
+	if (pipe2(report, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
+		return refuse(ret_text, -errno, "make a pipe", NULL);
+	report[1] = high(report[1]);
+	go[0] = high(go[0]);
+	if (!is_leader) {
+		group = group_make(image);
+		if (group < 0)
+			return refuse(ret_text, group, "make the process group", NULL);
+	}
+	pid = clone_as(image->pid);
+	if (!pid)
+		child(image, ends, group, options, strings, go, report);
+	close(report[1]);
+	close(go[0]);
+	if (pid < 0)
+		return refuse(ret_text, -errno, "fork", NULL);
+	r = report_read(report[0], ret_text);
+	if (group)
+		waitpid(group, NULL, 0);
+	*ret_main = (struct sdv_guest_main){
+		.pid = pid,
+		.group = group ? group : pid,
+		.tty = ends->tty,
+		.go = go[1],
+		.report = report[0],
+	};
+	return r;
+}
+
+int sdv_guest_go(struct sdv_guest_main *guest, char *ret_text)
+{
+	int r;
+
+	if (write(guest->go, "", 1) != 1)
+		return refuse(ret_text, -errno, "start", NULL);
+	r = report_read(guest->report, ret_text);
+	close(guest->go);
+	close(guest->report);
+	return r;
+}
+
+int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_options *options, int relay,
+		      struct sdv_guest_main *ret_main, char *ret_text)
+{
+	struct sdv_task_streams streams;
+	struct sdv_task_image image;
+	struct ends ends;
+	char **strings;
+	int r = sdv_task_image_check(data, len, &image, &streams);
+
+	if (r)
+		return refuse(ret_text, r, "read the image", NULL);
+	if (image.uid >= SDV_GUEST_NR_IDS || image.gid >= SDV_GUEST_NR_IDS)
+		return refuse(ret_text, -EOVERFLOW, "be a user or group above 65535", NULL);
+	for (uint32_t i = 0; i < image.nr_groups; i++)
+		if (le32toh(image.groups[i]) >= SDV_GUEST_NR_IDS)
+			return refuse(ret_text, -EOVERFLOW, "be a user or group above 65535", NULL);
+	strings = calloc((size_t)image.argc + image.envc + 2, sizeof(*strings));
+	if (!strings)
+		return refuse(ret_text, -ENOMEM, "allocate memory", NULL);
+	sdv_task_strings(image.argv, image.argc, strings);
+	sdv_task_strings(image.envp, image.envc, strings + image.argc + 1);
+	if (sethostname(image.host, strlen(image.host)))
+		return refuse(ret_text, -errno, "set the host name", NULL);
+	high_fd = image.nr_fds ? (int)sdv_task_fd_get(&image, image.nr_fds - 1).fd + 1 : 0;
+	if (high_fd < 16)
+		high_fd = 16;
+	r = ends_open(&image, &streams, &ends);
+	if (r)
+		return refuse(ret_text, r, "make the guest's descriptors", NULL);
+	r = ends_pass(&image, &streams, &ends, relay);
+	if (r)
+		return refuse(ret_text, r, "pass descriptors on", NULL);
+	r = run(&image, &ends, options, strings, ret_main, ret_text);
+	free(strings);
+	/* The guest's ends are the guest's alone, or their other ends would never see them close. */
+	for (unsigned int i = 0; i < ends.nr; i++)
+		if (ends.guest[i] != ends.tty)
+			close(ends.guest[i]);
+	return r;
+}
