@@ -256,16 +256,20 @@ static void start(void)
 	int64_t deadline = clock_ms() + START_MS;
 	int r = 0;
 
-	image_put();
-	r = sdv_pump_flush(pump);
 	while (!r && !deputy.is_ready && !deputy.is_refused) {
+		image_put();
+		r = sdv_pump_flush(pump);
+		if (r)
+			break;
+		/* A turn would wait for something to happen, and nothing will. */
+		if (deputy.image_sent < deputy.image_len && sdv_pump_is_sent(pump))
+			continue;
 		if (clock_ms() >= deadline)
 			run_here("the lender does not answer");
 		r = sdv_pump_turn(pump, (int)(deadline - clock_ms()));
 		/* It is pending, and the program here gets it: none is lost, and nobody waits for a lender. */
 		if (pump->extra[0].revents)
 			run_here("it has got a signal");
-		image_put();
 	}
 	if (r || deputy.is_refused)
 		run_here(r ? strerror(-r) : deputy.refusal);

@@ -128,6 +128,9 @@ static int launcher_seal(const char **ret_what)
 		{ .nr = SYS_wait4 },	  { .nr = SYS_kill },	      { .nr = SYS_exit_group },
 		{ .nr = SYS_rt_sigreturn }, { .nr = SYS_restart_syscall }, { .nr = SYS_openat },
 		{ .nr = SYS_write },	  { .nr = SYS_close },	      { .nr = SYS_unlinkat },
+#ifdef __SANITIZE_ADDRESS__
+		{ .nr = SYS_sigaltstack }, /* asked for before each function that does not return */
+#endif
 #ifdef SYS_poll
 		{ .nr = SYS_poll },
 #endif

@@ -31,7 +31,7 @@ enum sdv_guest_type {
 	SDV_GUEST_SIGNAL = 3,	/* value: signal; to_group */
 	/* init to relay */
 	SDV_GUEST_REFUSED = 16, /* value: errno; text; init ends */
-	SDV_GUEST_STREAMS = 17, /* value: how many; kind, mode; a descriptor each, and of a terminal one more */
+	SDV_GUEST_STREAMS = 17, /* value: how many; kind, mode; a descriptor each, then the peeks */
 	SDV_GUEST_READY = 18,
 	SDV_GUEST_STARTED = 19,
 	SDV_GUEST_STOPPED = 20, /* value: signal */
@@ -44,6 +44,11 @@ struct sdv_guest_msg {
 	uint32_t value;
 	uint32_t to_group;
 	uint8_t kind[SUPERDEV_TASK_MAX_STREAMS], mode[SUPERDEV_TASK_MAX_STREAMS];
+	/*
+	 * Where 1, the guest's end comes too, so that the relay can ask what has not been read:
+	 * of a terminal, and of files, whose offset at home is set by it.
+	 */
+	uint8_t has_peek[SUPERDEV_TASK_MAX_STREAMS];
 	struct sdv_task_modes modes;
 	struct sdv_task_exit end;
 	char text[124];

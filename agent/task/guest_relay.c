@@ -40,6 +40,8 @@ static struct {
 	bool has_image, is_ready, has_gone, has_started, has_exit, is_exit_sent, is_gone, is_over;
 	/* Of what the guest wrote before its end, what has not been read; bytes, by stream. */
 	uint32_t drain[SUPERDEV_TASK_MAX_STREAMS];
+	/* The guest's end, of a file; 0: none. */
+	int peek[SUPERDEV_TASK_MAX_STREAMS];
 } relay;
 
 static ssize_t counted_read(struct sdv_pump_stream *stream, void *buf, size_t len)
@@ -160,9 +162,9 @@ static void out_close(struct sdv_pump_stream *stream)
 
 static uint32_t left(struct sdv_pump_stream *stream)
 {
-	int bytes = 0;
+	int fd = relay.peek[stream->index] ? relay.peek[stream->index] : stream->out_fd, bytes = 0;
 
-	if (stream->out_fd == stream->in_fd || ioctl(stream->out_fd, FIONREAD, &bytes) || bytes < 0)
+	if (fd == stream->in_fd || ioctl(fd, FIONREAD, &bytes) || bytes < 0)
 		return 0;
 	return (uint32_t)bytes;
 }
@@ -175,27 +177,46 @@ static void refuse(int error, const char *text)
 	sdv_pump_put(&relay.pump, SUPERDEV_TASK_EXEC, SUPERDEV_F_REPLY, 0, 0, &payload, sizeof(payload));
 }
 
+static void stream_add(const struct sdv_guest_msg *msg, unsigned int i, int fd, int peek)
+{
+	bool is_read = msg->mode[i] & SUPERDEV_TASK_MODE_READ;
+	bool is_written = msg->mode[i] & SUPERDEV_TASK_MODE_WRITE;
+	struct sdv_pump *pump = &relay.pump;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (msg->kind[i] == SUPERDEV_TASK_TTY) {
+		sdv_relay_tty_open(pump, fd, peek, &msg->modes);
+		sdv_pump_add(pump, fd, fd, sdv_relay_tty_read, sdv_relay_tty_write);
+		return;
+	}
+	if (peek >= 0)
+		relay.peek[i] = peek;
+	if (msg->kind[i] == SUPERDEV_TASK_SOCKET || (is_read && is_written))
+		sdv_pump_add(pump, fd, fd, socket_read, sdv_pump_send);
+	else
+		sdv_pump_add(pump, is_written ? fd : -1, is_read ? fd : -1, counted_read, sdv_pump_write);
+}
+
 static void streams_add(const struct sdv_guest_msg *msg, const int *fds, unsigned int nr_fds)
 {
-	unsigned int nr = 0;
+	unsigned int next = msg->value;
 
-	for (unsigned int i = 0; i < msg->value && i < SUPERDEV_TASK_MAX_STREAMS && nr < nr_fds; i++) {
-		int fd = fds[nr++];
-		bool is_read = msg->mode[i] & SUPERDEV_TASK_MODE_READ;
-		bool is_written = msg->mode[i] & SUPERDEV_TASK_MODE_WRITE;
+	/* It comes from a process that may be a stranger's by now. */
+	if (msg->value > SUPERDEV_TASK_MAX_STREAMS || msg->value > nr_fds)
+		return;
+	for (unsigned int i = 0; i < msg->value; i++) {
+		int peek = msg->has_peek[i] && next < nr_fds ? fds[next++] : -1;
 
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-		if (msg->kind[i] == SUPERDEV_TASK_TTY) {
-			/* The guest's side of it comes last. */
-			sdv_relay_tty_open(&relay.pump, fd, fds[nr_fds - 1], &msg->modes);
-			sdv_pump_add(&relay.pump, fd, fd, sdv_relay_tty_read, sdv_relay_tty_write);
-		} else if (msg->kind[i] == SUPERDEV_TASK_SOCKET || (is_read && is_written)) {
-			sdv_pump_add(&relay.pump, fd, fd, socket_read, sdv_pump_send);
-		} else {
-			sdv_pump_add(&relay.pump, is_written ? fd : -1, is_read ? fd : -1, counted_read,
-				     sdv_pump_write);
-		}
+		stream_add(msg, i, fds[i], peek);
 	}
+}
+
+/* Nobody is there any more who could read. */
+static void readers_end(void)
+{
+	for (unsigned int i = 0; i < relay.pump.nr_streams; i++)
+		if (relay.pump.streams[i].out_fd >= 0 || relay.peek[i])
+			sdv_pump_abandon(&relay.pump.streams[i]);
 }
 
 /* What was written before the program ended goes to home before the news of it. */
@@ -211,9 +232,9 @@ static void exit_come(const struct sdv_task_exit *end)
 
 		if (stream->in_fd >= 0 && !ioctl(stream->in_fd, FIONREAD, &bytes) && bytes > 0)
 			relay.drain[i] = (uint32_t)bytes;
-		if (!(end->flags & SUPERDEV_TASK_EXIT_REMAINS))
-			sdv_pump_abandon(stream);
 	}
+	if (!(end->flags & SUPERDEV_TASK_EXIT_REMAINS))
+		readers_end();
 }
 
 static void init_gone(void)
@@ -271,14 +292,18 @@ static void init_handle(const struct sdv_guest_msg *msg, const int *fds, unsigne
 		if (!relay.has_exit)
 			exit_come(&msg->end);
 		break;
-	case SDV_GUEST_GONE: relay.is_gone = true; break;
+	case SDV_GUEST_GONE:
+		if (relay.end.flags & SUPERDEV_TASK_EXIT_REMAINS)
+			readers_end();
+		relay.is_gone = true;
+		break;
 	default: break;
 	}
 }
 
 static void init_receive(void)
 {
-	int fds[SUPERDEV_TASK_MAX_STREAMS + 1];
+	int fds[2 * SUPERDEV_TASK_MAX_STREAMS];
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(fds))];
@@ -300,7 +325,7 @@ static void init_receive(void)
 		return;
 	}
 	msg.text[sizeof(msg.text) - 1] = 0;
-	init_handle(&msg, fds, fds_of(&header, fds, SUPERDEV_TASK_MAX_STREAMS + 1));
+	init_handle(&msg, fds, fds_of(&header, fds, 2 * SUPERDEV_TASK_MAX_STREAMS));
 }
 
 static bool is_drained(void)
@@ -369,6 +394,9 @@ static void confine(void)
 		{ .nr = SYS_exit_group },
 		{ .nr = SYS_rt_sigreturn },
 		{ .nr = SYS_restart_syscall },
+#ifdef __SANITIZE_ADDRESS__
+		{ .nr = SYS_sigaltstack }, /* asked for before each function that does not return */
+#endif
 		{ .nr = SYS_fcntl, .nr_args = 2, .args = { { 1, F_SETFL }, { 2, O_NONBLOCK } } },
 		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, FIONREAD } } },
 		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TIOCPKT } } },
@@ -376,7 +404,7 @@ static void confine(void)
 		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TCGETS } } },
 		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TCSETS } } },
 	};
-	const struct rlimit none = { 0, 0 }, files = { 128, 128 };
+	const struct rlimit none = { 0, 0 }, files = { 256, 256 };
 	const char *what;
 	int r = 0;
 

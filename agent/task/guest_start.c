@@ -31,7 +31,7 @@
 /* One end of each stream for the guest, one for the relay. */
 struct ends {
 	unsigned int nr;
-	int guest[SUPERDEV_TASK_MAX_STREAMS], relay[SUPERDEV_TASK_MAX_STREAMS + 1];
+	int guest[SUPERDEV_TASK_MAX_STREAMS], relay[2 * SUPERDEV_TASK_MAX_STREAMS];
 	int tty;
 };
 
@@ -120,7 +120,7 @@ static int ends_open(const struct sdv_task_image *image, const struct sdv_task_s
 	return 0;
 }
 
-/* The relay's ends, and the guest's side of a terminal: what that has not read yet is asked there. */
+/* The relay's ends, and those of the guest's that it has to look at. */
 static int ends_pass(const struct sdv_task_image *image, const struct sdv_task_streams *streams,
 		     struct ends *ends, int relay)
 {
@@ -136,8 +136,13 @@ static int ends_pass(const struct sdv_task_image *image, const struct sdv_task_s
 
 	memcpy(msg.kind, streams->kind, sizeof(msg.kind));
 	memcpy(msg.mode, streams->mode, sizeof(msg.mode));
-	if (ends->tty >= 0)
-		ends->relay[nr++] = ends->tty;
+	for (unsigned int i = 0; i < streams->nr; i++) {
+		msg.has_peek[i] = streams->kind[i] == SUPERDEV_TASK_TTY ||
+				  (streams->kind[i] == SUPERDEV_TASK_FILE &&
+				   streams->mode[i] & SUPERDEV_TASK_MODE_READ);
+		if (msg.has_peek[i])
+			ends->relay[nr++] = ends->guest[i];
+	}
 	if (nr) {
 		struct cmsghdr *cmsg = &control.align;
 

@@ -154,9 +154,12 @@ static void out_fail(struct sdv_pump_stream *stream)
 
 void sdv_pump_abandon(struct sdv_pump_stream *stream)
 {
-	if (stream->out_fd < 0)
-		return;
-	out_fail(stream);
+	if (stream->out_fd >= 0) {
+		out_fail(stream);
+	} else {
+		stream->unread = stream->pump->ops->left(stream);
+		stream->is_close_due = true;
+	}
 	facts_put(stream);
 }
 

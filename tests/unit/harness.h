@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct test {
 	const char *sentence;
@@ -53,6 +54,9 @@ static int test_main(const char *name)
 	static struct test *test;
 
 	for (test = test_first; test; test = test->next) {
+		/* TEST=word runs those whose sentence has it. */
+		if (getenv("TEST") && !strstr(test->sentence, getenv("TEST")))
+			continue;
 		if (!setjmp(test_failed)) {
 			test->run();
 			printf("ok %s: %s\n", name, test->sentence);
