@@ -148,11 +148,12 @@ ssize_t sdv_relay_tty_read(struct sdv_pump_stream *stream, void *buf, size_t len
 	return -1;
 }
 
+/* FIONREAD would not know of what is still on its way between the two sides; poll waits for it. */
 static bool has_unread(void)
 {
-	int bytes = 0;
+	struct pollfd poller = { .fd = tty.slave, .events = POLLIN };
 
-	return !ioctl(tty.slave, FIONREAD, &bytes) && bytes > 0;
+	return poll(&poller, 1, 0) > 0 && poller.revents & POLLIN;
 }
 
 /*

@@ -29,7 +29,7 @@
 
 #include "harness.h"
 
-#define JOB_SECONDS 60
+#define JOB_SECONDS 20
 #define JOB_TEXT    (64u << 10)
 
 /**
@@ -111,7 +111,7 @@ static void job_exec_guest(const char *path)
 	_exit(99);
 }
 
-static void job_exec_deputy(const char *path, const int *in, const int *out, const int *err)
+static inline void job_exec_deputy(const char *path, const int *in, const int *out, const int *err)
 {
 	const char *args[64] = { "superdev-deputy", "--fd", "60", "--verbose" };
 	size_t nr = 4;
@@ -138,7 +138,7 @@ static void job_exec_deputy(const char *path, const int *in, const int *out, con
 }
 
 /* Starts what @job says; its program's input is job.in. */
-static void job_start(void)
+static inline void job_start(void)
 {
 	int in[2], out[2], err[2];
 	char guest[PATH_MAX], deputy[PATH_MAX];
@@ -167,7 +167,7 @@ static void job_start(void)
 		close(job.lender);
 }
 
-static int64_t job_now_ms(void)
+static inline int64_t job_now_ms(void)
 {
 	struct timespec now;
 
@@ -175,7 +175,7 @@ static int64_t job_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool job_take(int *fd, char *text, size_t *len)
+static inline bool job_take(int *fd, char *text, size_t *len)
 {
 	ssize_t n = read(*fd, text + *len, JOB_TEXT - 1 - *len);
 
@@ -190,7 +190,7 @@ static bool job_take(int *fd, char *text, size_t *len)
 }
 
 /* Until the program has written @what (NULL: until nobody writes any more). */
-static void job_read(const char *what)
+static inline void job_read(const char *what)
 {
 	int64_t end = job_now_ms() + JOB_SECONDS * 1000;
 
@@ -210,7 +210,7 @@ static void job_read(const char *what)
 	}
 }
 
-static int job_reap(pid_t pid)
+static inline int job_reap(pid_t pid)
 {
 	int64_t end = job_now_ms() + JOB_SECONDS * 1000;
 	int status;
@@ -224,7 +224,7 @@ static int job_reap(pid_t pid)
 	return status;
 }
 
-static void job_close(int *fd)
+static inline void job_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -232,7 +232,7 @@ static void job_close(int *fd)
 }
 
 /* Waits for everything that there is. */
-static void job_end(void)
+static inline void job_end(void)
 {
 	job_close(&job.in);
 	job_read(NULL);
@@ -248,7 +248,7 @@ static void job_end(void)
 }
 
 /* Of a test before, whatever became of it. */
-static void job_new(const char *script)
+static inline void job_new(const char *script)
 {
 	if (job.deputy > 0)
 		kill(job.deputy, SIGKILL);
@@ -261,13 +261,13 @@ static void job_new(const char *script)
 	job.in = job.out_fd = job.err_fd = job.cut = -1;
 }
 
-static bool job_ran_there(void)
+static inline bool job_ran_there(void)
 {
 	return !strstr(job.err, "runs here");
 }
 
 /* The usual: a script, run at the lender to its end. */
-static void job_run(const char *script)
+static inline void job_run(const char *script)
 {
 	job_new(script);
 	job_start();
@@ -277,12 +277,12 @@ static void job_run(const char *script)
 	CHECK(job_ran_there());
 }
 
-static bool job_exited(int code)
+static inline bool job_exited(int code)
 {
 	return WIFEXITED(job.status) && WEXITSTATUS(job.status) == code;
 }
 
-static bool job_signalled(int sig)
+static inline bool job_signalled(int sig)
 {
 	return WIFSIGNALED(job.status) && WTERMSIG(job.status) == sig;
 }
