@@ -110,7 +110,8 @@ $(foreach t,$(wildcard tests/fuzz/*_fuzz.c),$(eval $(call test,$(t),fuzz)))
 $(foreach t,$(wildcard tests/attack/*_attack.c tests/native/*_test.c tests/system/*.c tests/kernel/*.c),$(eval $(call test,$(t),obj)))
 unit: $(UNIT)
 fuzz: $(FUZZ)
-attack: $(ATTACK)
+# A guest is attacked from in the programs themselves.
+attack: $(ATTACK) $(O)/superdev-deputy $(O)/superdev-guest
 # They run the programs of the san flavour.
 native: $(NATIVE) $(O)/san/superdev-homefs
 

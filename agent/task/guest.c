@@ -52,7 +52,7 @@ static int id_map(pid_t pid, const char *file, uint32_t first, const char **ret_
 	int fd, len, written;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	len = snprintf(map, sizeof(map), "0 %u %u\n", first, SDV_GUEST_NR_IDS);
+	len = snprintf(map, sizeof(map), "0 %u %u\n", first, SDV_GUEST_NR_IDS + 1);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		FAIL("open the user namespace's map");
@@ -209,7 +209,7 @@ static void options_read(int argc, char **argv)
 		case 'f': options->fd = (int)number(optarg, 1 << 20); break;
 		case 'r': options->root = optarg; break;
 		case 'c': options->cgroup = optarg; break;
-		case 'i': options->first_id = (uint32_t)number(optarg, UINT32_MAX - SDV_GUEST_NR_IDS); break;
+		case 'i': options->first_id = (uint32_t)number(optarg, UINT32_MAX - SDV_GUEST_NR_IDS - 1); break;
 		case 'p': options->max_pids = number(optarg, 1 << 22); break;
 		case 'm': options->max_memory = number(optarg, UINT64_MAX); break;
 		case 'l': options->rules.lease = number(optarg, UINT64_MAX); break;

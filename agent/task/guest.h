@@ -21,8 +21,12 @@
 
 /* What a relay leaves in /proc: the user that workers have, too. */
 #define SDV_GUEST_RELAY_UID 65533u
-/* Users and groups 0 to 65535 of home are so many numbers from --ids on. */
+/*
+ * Users and groups 0 to 65535 of home are so many numbers from --first-id on; the
+ * one after them is process 1's, so that even home's root is not who that is.
+ */
 #define SDV_GUEST_NR_IDS    65536u
+#define SDV_GUEST_INIT_ID   65536u
 
 enum sdv_guest_type {
 	/* relay to init */

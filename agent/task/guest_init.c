@@ -4,8 +4,8 @@
  *
  * Everything that takes time is done before home asks for anything; then it
  * waits for an image.  When the guest runs, it passes signals on, tells what
- * becomes of it and reaps whatever is left to it.  It is root of its own
- * namespaces with two capabilities at most, and its end is the end of
+ * becomes of it and reaps whatever is left to it.  Its user is nobody else's, it
+ * has one capability of its own namespaces left, and its end is the end of
  * everything in them.
  */
 #include <errno.h>
@@ -54,10 +54,12 @@ static void die(const char *what, int error)
 	_exit(1);
 }
 
-static int ids_become_root(const char **ret_what)
+static int ids_set(const char **ret_what)
 {
-	*ret_what = "become root of the guest's namespaces";
-	if (setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
+	const uid_t id = SDV_GUEST_INIT_ID;
+
+	*ret_what = "become the user of process 1";
+	if (setgroups(0, NULL) || setresgid(id, id, id) || setresuid(id, id, id))
 		return -errno;
 	/* Setting ids clears it; where the launcher died before, the pipe to it says so. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0))
@@ -91,7 +93,7 @@ static void confine(int relay)
 	int r;
 
 	oom_offer();
-	r = ids_become_root(&what);
+	r = ids_set(&what);
 	if (!r)
 		r = sdv_guest_root_enter(&what);
 	if (r)

@@ -79,13 +79,13 @@ static int tty_open(const struct sdv_task_image *image, int *ret_guest, int *ret
 
 	setfsuid(image->uid);
 	master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	setfsuid(0);
+	setfsuid(SDV_GUEST_INIT_ID);
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) || ioctl(master, TIOCGPTN, &number))
 		return -errno;
 	snprintf(path, sizeof(path), "/dev/pts/%d", number);
 	setfsuid(image->uid);
 	slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	setfsuid(0);
+	setfsuid(SDV_GUEST_INIT_ID);
 	if (slave < 0)
 		return -errno;
 	/* Process 1 leads the session; its terminal is the guest's. */

@@ -233,6 +233,9 @@ TEST("Ctrl-Z stops the program, then its deputy; fg continues both")
 
 	tty_start("echo ready; cat; echo end", false);
 	tty_read("ready\r\n");
+	/* A shell that is still making its child could not be stopped anywhere. */
+	tty_type("first\n");
+	tty_read("first\r\nfirst\r\n");
 	tty_type("\032");
 	status = tty_event();
 	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
