@@ -41,6 +41,11 @@ HARDEN := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+# Static: it is started in the environment of a user's program, where LD_PRELOAD is that program's;
+# and it starts faster.
+LINK_superdev-deputy := -static-pie -Wl,-z,relro,-z,now
+ONLY_LIBS_superdev-deputy := -lxxhash
+
 LIB_SRC := $(wildcard agent/lib/*.c)
 PROGRAMS := superdevd superdev-worker superdev-homefs superdev-deputy superdev-guest superdev
 SRC_superdevd := $(wildcard agent/daemon/*.c)
@@ -78,7 +83,7 @@ $(foreach flavour,obj san fuzz,$(eval $(call archive,$(flavour))))
 define program
 $(O)/$(1): $$(SRC_$(1):%.c=$(O)/obj/%.o) $(O)/obj/libsuperdev.a
 	$$(call say,LD,$$@)
-	$(Q)$$(CC) $$(HARDEN_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) $$(LIBS_$(1))
+	$(Q)$$(CC) $$(or $$(LINK_$(1)),$$(HARDEN_LD)) $$(LDFLAGS) -o $$@ $$^ $$(or $$(ONLY_LIBS_$(1)),$$(PKG_LIBS)) $$(LIBS_$(1))
 $(O)/san/$(1): $$(SRC_$(1):%.c=$(O)/san/%.o) $(O)/san/libsuperdev.a
 	$$(call say,LD,$$@)
 	$(Q)$$(CC) $$(SAN) -o $$@ $$^ $$(PKG_LIBS) $$(LIBS_$(1))

@@ -76,7 +76,8 @@ static _Noreturn void die_by(int sig)
 /* Descriptor 2 may be the program's own or anything; a terminal or file of it is told why. */
 static _Noreturn void die_lost(int error)
 {
-	dprintf(STDERR_FILENO, "superdev: %s: lost the lender that ran it: %s\n", deputy.path, strerror(-error));
+	dprintf(STDERR_FILENO, "superdev: %s: lost the lender that ran it: %s\n", deputy.path,
+		strerror(-error));
 	sdv_deputy_tty_restore();
 	die_by(SIGKILL);
 }
@@ -354,7 +355,8 @@ static void run(void)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "usage: superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…\n");
+	fprintf(stderr,
+		"usage: superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…\n");
 	exit(2);
 }
 
@@ -373,9 +375,9 @@ static uint64_t number(const char *text, uint64_t max)
 static void options_read(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "fd", required_argument, NULL, 'f' },	   { "lease", required_argument, NULL, 'l' },
+		{ "fd", required_argument, NULL, 'f' },    { "lease", required_argument, NULL, 'l' },
 		{ "epoch", required_argument, NULL, 'e' }, { "clear", no_argument, NULL, 'C' },
-		{ "verbose", no_argument, NULL, 'v' },	   { NULL, 0, NULL, 0 },
+		{ "verbose", no_argument, NULL, 'v' },     { NULL, 0, NULL, 0 },
 	};
 	struct sdv_pump *pump = &deputy.pump;
 	int option;

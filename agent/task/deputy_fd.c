@@ -20,7 +20,7 @@
 #include "deputy.h"
 
 /* What a descriptor that can block takes at once without doing so, when poll says that it takes any. */
-#define SHARED_WRITE 512
+#define SHARED_WRITE  512
 /* How often to look whether we have come to the foreground, while there is something to know. */
 #define FOREGROUND_MS 200
 
@@ -212,8 +212,8 @@ static void tty_add(struct sdv_pump *pump, unsigned int stream)
 
 	home.tty_fd = in >= 0 ? in : out;
 	tcgetattr(home.tty_fd, &home.before);
-	home.tty = sdv_pump_add(pump, again_in >= 0 ? again_in : in, again_out >= 0 ? again_out : out, tty_read,
-				again_out >= 0 ? sdv_pump_write : shared_write);
+	home.tty = sdv_pump_add(pump, again_in >= 0 ? again_in : in, again_out >= 0 ? again_out : out,
+				tty_read, again_out >= 0 ? sdv_pump_write : shared_write);
 }
 
 static void pipe_add(struct sdv_pump *pump, unsigned int stream, uint8_t mode)
@@ -225,8 +225,8 @@ static void pipe_add(struct sdv_pump *pump, unsigned int stream, uint8_t mode)
 	if (mode & SUPERDEV_TASK_MODE_WRITE)
 		out = open_again(fd, O_WRONLY);
 	sdv_pump_add(pump, mode & SUPERDEV_TASK_MODE_READ && in < 0 ? fd : in,
-		     mode & SUPERDEV_TASK_MODE_WRITE && out < 0 ? fd : out, in < 0 ? shared_read : sdv_pump_read,
-		     out < 0 ? shared_write : sdv_pump_write);
+		     mode & SUPERDEV_TASK_MODE_WRITE && out < 0 ? fd : out,
+		     in < 0 ? shared_read : sdv_pump_read, out < 0 ? shared_write : sdv_pump_write);
 }
 
 void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table)
@@ -235,7 +235,8 @@ void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table
 	for (unsigned int i = 0; i < table->nr_streams; i++) {
 		int fd = (int)le32toh(first_of(i)->fd);
 		uint8_t mode = mode_of(i);
-		int in = mode & SUPERDEV_TASK_MODE_READ ? fd : -1, out = mode & SUPERDEV_TASK_MODE_WRITE ? fd : -1;
+		int in = mode & SUPERDEV_TASK_MODE_READ ? fd : -1,
+		    out = mode & SUPERDEV_TASK_MODE_WRITE ? fd : -1;
 
 		switch (first_of(i)->kind) {
 		case SUPERDEV_TASK_TTY: tty_add(pump, i); break;
@@ -257,7 +258,8 @@ static void fds_close(unsigned int stream)
 static bool is_own(const struct sdv_pump_stream *stream, int fd)
 {
 	for (unsigned int i = 0; i < home.table->nr; i++)
-		if (le16toh(home.table->fds[i].stream) == stream->index && (int)le32toh(home.table->fds[i].fd) == fd)
+		if (le16toh(home.table->fds[i].stream) == stream->index &&
+		    (int)le32toh(home.table->fds[i].fd) == fd)
 			return false;
 	return fd >= 0;
 }
@@ -285,7 +287,7 @@ void sdv_deputy_out_close(struct sdv_pump_stream *stream)
 		close(stream->out_fd);
 	if (kind == SUPERDEV_TASK_SOCKET && stream->in_fd >= 0)
 		/* The guest still reads, so it has not closed it but shut it down. */
-		shutdown(stream->out_fd, SHUT_WR);
+		shutdown((int)le32toh(first_of(stream->index)->fd), SHUT_WR);
 	else if (kind == SUPERDEV_TASK_SOCKET || (kind == SUPERDEV_TASK_PIPE && stream->in_fd < 0))
 		fds_close(stream->index);
 }

@@ -95,8 +95,9 @@ static unsigned int stream_of(const struct sdv_deputy_table *table, int fd, int 
 
 		if (entry->kind != kind)
 			continue;
-		if (kind == SUPERDEV_TASK_TTY ? tty_number(fd, &mine) && tty_number(number, &other) && mine == other :
-						is_same_file(fd, number))
+		if (kind == SUPERDEV_TASK_TTY
+			    ? tty_number(fd, &mine) && tty_number(number, &other) && mine == other
+			    : is_same_file(fd, number))
 			return le16toh(entry->stream);
 	}
 	return table->nr_streams;

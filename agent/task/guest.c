@@ -30,8 +30,8 @@
 #error "kernel headers of 5.6 or later are needed"
 #endif
 
-#define NAMESPACES                                                                                       \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |       \
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 	 CLONE_NEWCGROUP)
 
 #define FAIL(what)                  \
@@ -125,9 +125,15 @@ static int processes_make(const char **ret_what)
 static int launcher_seal(const char **ret_what)
 {
 	static const struct sdv_sandbox_call calls[] = {
-		{ .nr = SYS_wait4 },	  { .nr = SYS_kill },	      { .nr = SYS_exit_group },
-		{ .nr = SYS_rt_sigreturn }, { .nr = SYS_restart_syscall }, { .nr = SYS_openat },
-		{ .nr = SYS_write },	  { .nr = SYS_close },	      { .nr = SYS_unlinkat },
+		{ .nr = SYS_wait4 },
+		{ .nr = SYS_kill },
+		{ .nr = SYS_exit_group },
+		{ .nr = SYS_rt_sigreturn },
+		{ .nr = SYS_restart_syscall },
+		{ .nr = SYS_openat },
+		{ .nr = SYS_write },
+		{ .nr = SYS_close },
+		{ .nr = SYS_unlinkat },
 #ifdef __SANITIZE_ADDRESS__
 		{ .nr = SYS_sigaltstack }, /* asked for before each function that does not return */
 #endif
@@ -195,11 +201,11 @@ static uint64_t number(const char *text, uint64_t max)
 static void options_read(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "fd", required_argument, NULL, 'f' },	      { "root", required_argument, NULL, 'r' },
-		{ "cgroup", required_argument, NULL, 'c' },   { "first-id", required_argument, NULL, 'i' },
-		{ "pids", required_argument, NULL, 'p' },     { "memory", required_argument, NULL, 'm' },
-		{ "lease", required_argument, NULL, 'l' },    { "epoch", required_argument, NULL, 'e' },
-		{ "clear", no_argument, NULL, 'C' },	      { NULL, 0, NULL, 0 },
+		{ "fd", required_argument, NULL, 'f' },     { "root", required_argument, NULL, 'r' },
+		{ "cgroup", required_argument, NULL, 'c' }, { "first-id", required_argument, NULL, 'i' },
+		{ "pids", required_argument, NULL, 'p' },   { "memory", required_argument, NULL, 'm' },
+		{ "lease", required_argument, NULL, 'l' },  { "epoch", required_argument, NULL, 'e' },
+		{ "clear", no_argument, NULL, 'C' },        { NULL, 0, NULL, 0 },
 	};
 	struct sdv_guest_options *options = &guest.options;
 	int option;
@@ -209,7 +215,9 @@ static void options_read(int argc, char **argv)
 		case 'f': options->fd = (int)number(optarg, 1 << 20); break;
 		case 'r': options->root = optarg; break;
 		case 'c': options->cgroup = optarg; break;
-		case 'i': options->first_id = (uint32_t)number(optarg, UINT32_MAX - SDV_GUEST_NR_IDS - 1); break;
+		case 'i':
+			options->first_id = (uint32_t)number(optarg, UINT32_MAX - SDV_GUEST_NR_IDS - 1);
+			break;
 		case 'p': options->max_pids = number(optarg, 1 << 22); break;
 		case 'm': options->max_memory = number(optarg, UINT64_MAX); break;
 		case 'l': options->rules.lease = number(optarg, UINT64_MAX); break;
@@ -219,6 +227,10 @@ static void options_read(int argc, char **argv)
 		}
 	}
 	/* The lender's own users are no guest's, least of all its root. */
+	if (options->max_memory && !options->cgroup) {
+		fprintf(stderr, "superdev-guest: --memory needs --cgroup\n");
+		exit(2);
+	}
 	if (options->fd < 0 || !options->root || optind != argc || options->first_id < SDV_GUEST_NR_IDS)
 		usage();
 }

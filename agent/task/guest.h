@@ -30,17 +30,17 @@
 
 enum sdv_guest_type {
 	/* relay to init */
-	SDV_GUEST_IMAGE = 1,	/* value: size of the whole; a part follows the message */
+	SDV_GUEST_IMAGE = 1, /* value: size of the whole; a part follows the message */
 	SDV_GUEST_GO = 2,
-	SDV_GUEST_SIGNAL = 3,	/* value: signal; to_group */
+	SDV_GUEST_SIGNAL = 3, /* value: signal; to_group */
 	/* init to relay */
 	SDV_GUEST_REFUSED = 16, /* value: errno; text; init ends */
 	SDV_GUEST_STREAMS = 17, /* value: how many; kind, mode; a descriptor each, then the peeks */
 	SDV_GUEST_READY = 18,
 	SDV_GUEST_STARTED = 19,
 	SDV_GUEST_STOPPED = 20, /* value: signal */
-	SDV_GUEST_EXIT = 21,	/* end */
-	SDV_GUEST_GONE = 22,	/* nothing is left; init ends */
+	SDV_GUEST_EXIT = 21,    /* end */
+	SDV_GUEST_GONE = 22,    /* nothing is left; init ends */
 };
 
 struct sdv_guest_msg {

@@ -30,9 +30,8 @@
 
 #define BIT(cap) (1ull << (cap))
 /* Until the guest runs: its user, its pid, its host name, its terminal; later signals alone. */
-#define CAPS_START                                                                                 \
-	(BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN) | \
-	 BIT(CAP_KILL))
+#define CAPS_START \
+	(BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN) | BIT(CAP_KILL))
 #define CAPS_RUN BIT(CAP_KILL)
 
 #ifndef CAP_CHECKPOINT_RESTORE
@@ -149,7 +148,7 @@ static void exit_fill(struct sdv_task_exit *end, int status, const struct rusage
 static void children_reap(void)
 {
 	struct sdv_guest_msg msg = { .type = SDV_GUEST_EXIT };
-	bool has_exit = false;
+	bool has_exit = false, is_last;
 	struct rusage usage;
 	int status;
 	pid_t pid;
@@ -170,12 +169,13 @@ static void children_reap(void)
 		has_exit = true;
 		exit_fill(&msg.end, status, &usage);
 	}
+	is_last = pid < 0 && errno == ECHILD;
 	if (has_exit) {
 		if (!pid)
 			msg.end.flags |= SUPERDEV_TASK_EXIT_REMAINS;
 		tell(&msg);
 	}
-	if (pid < 0 && errno == ECHILD) {
+	if (is_last) {
 		msg = (struct sdv_guest_msg){ .type = SDV_GUEST_GONE };
 		tell(&msg);
 		_exit(0);

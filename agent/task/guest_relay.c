@@ -29,9 +29,9 @@
 #include "sandbox.h"
 
 #define CONNECTION_FD 3
-#define INIT_FD	      4
+#define INIT_FD       4
 /* For home to read the last of it. */
-#define LINGER_MS 10000
+#define LINGER_MS     10000
 
 static struct {
 	struct sdv_pump pump; /* first: ops get a pump */

@@ -34,11 +34,11 @@ static int dev_fill(const char **ret_what)
 		const char *path;
 		unsigned int major, minor;
 	} nodes[] = {
-		{ "dev/null", 1, 3 },	{ "dev/zero", 1, 5 },	 { "dev/full", 1, 7 },
+		{ "dev/null", 1, 3 },   { "dev/zero", 1, 5 },    { "dev/full", 1, 7 },
 		{ "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 },
 	};
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "dev/fd" },	      { "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
 		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
 		{ "pts/ptmx", "dev/ptmx" },
 	};
@@ -82,13 +82,16 @@ int sdv_guest_root_prepare(const char *root, const char **ret_what)
 /* Nothing in it is the guest's to set; and no namespace of users below its own. */
 static int sysctl_close(const char **ret_what)
 {
-	int fd = open("proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
-	bool is_written = fd >= 0 && write(fd, "0", 1) == 1;
+	int fd = open("proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC), r = 0;
 
-	if (fd >= 0)
-		close(fd);
-	if (!is_written && errno != ENOENT)
-		FAIL("forbid user namespaces");
+	*ret_what = "forbid user namespaces";
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "0", 1) != 1)
+		r = -EIO;
+	close(fd);
+	if (r)
+		return r;
 	if (mount("proc/sys", "proc/sys", NULL, MS_BIND, NULL) ||
 	    mount(NULL, "proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  NULL))
@@ -125,7 +128,8 @@ int sdv_guest_root_enter(const char **ret_what)
 	r = sysctl_close(ret_what);
 	if (r)
 		return r;
-	if (mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"))
+	if (mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		  "newinstance,ptmxmode=0666,mode=0620,gid=5"))
 		FAIL("mount the guest's /dev/pts");
 	if (mount("shm", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"))
 		FAIL("mount the guest's /dev/shm");
@@ -201,7 +205,8 @@ void sdv_guest_cgroup_close(struct sdv_guest_cgroup *cgroup)
 	if (cgroup->parent < 0)
 		return;
 	/* What was killed is gone a moment later. */
-	for (int i = 0; i < 500 && unlinkat(cgroup->parent, cgroup->name, AT_REMOVEDIR) && errno == EBUSY; i++) {
+	for (int i = 0; i < 500 && unlinkat(cgroup->parent, cgroup->name, AT_REMOVEDIR) && errno == EBUSY;
+	     i++) {
 		events = (struct pollfd){ .fd = -1 };
 		poll(&events, 1, 10);
 	}

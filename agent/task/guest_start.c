@@ -137,9 +137,9 @@ static int ends_pass(const struct sdv_task_image *image, const struct sdv_task_s
 	memcpy(msg.kind, streams->kind, sizeof(msg.kind));
 	memcpy(msg.mode, streams->mode, sizeof(msg.mode));
 	for (unsigned int i = 0; i < streams->nr; i++) {
-		msg.has_peek[i] = streams->kind[i] == SUPERDEV_TASK_TTY ||
-				  (streams->kind[i] == SUPERDEV_TASK_FILE &&
-				   streams->mode[i] & SUPERDEV_TASK_MODE_READ);
+		msg.has_peek[i] =
+			streams->kind[i] == SUPERDEV_TASK_TTY || (streams->kind[i] == SUPERDEV_TASK_FILE &&
+								  streams->mode[i] & SUPERDEV_TASK_MODE_READ);
 		if (msg.has_peek[i])
 			ends->relay[nr++] = ends->guest[i];
 	}
@@ -180,7 +180,8 @@ static int signals_set(const struct sdv_task_image *image)
 static int device_open(const struct sdv_task_fd *fd)
 {
 	static const char *const paths[] = {
-		[3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random", [9] = "/dev/urandom",
+		[3] = "/dev/null",   [5] = "/dev/zero",    [7] = "/dev/full",
+		[8] = "/dev/random", [9] = "/dev/urandom",
 	};
 	static const int modes[] = { 0, O_RDONLY, O_WRONLY, O_RDWR };
 
@@ -248,14 +249,14 @@ static int ids_set(const struct sdv_task_image *image)
 	return sdv_guestbox_capabilities_drop(0);
 }
 
-#define STEP(call, what)                   \
-	do {                               \
-		int step_r = (call);       \
-                                           \
-		if (step_r) {              \
-			*ret_what = what;  \
-			return step_r;     \
-		}                          \
+#define STEP(call, what)                  \
+	do {                              \
+		int step_r = (call);      \
+                                          \
+		if (step_r) {             \
+			*ret_what = what; \
+			return step_r;    \
+		}                         \
 	} while (0)
 
 /* Everything that can be done before home has said that it be done. */
@@ -448,6 +449,7 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 	high_fd = image.nr_fds ? (int)sdv_task_fd_get(&image, image.nr_fds - 1).fd + 1 : 0;
 	if (high_fd < 16)
 		high_fd = 16;
+	memset(&ends, 0xff, sizeof(ends));
 	r = ends_open(&image, &streams, &ends);
 	if (r)
 		return refuse(ret_text, r, "make the guest's descriptors", NULL);
@@ -458,7 +460,7 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 	free(strings);
 	/* The guest's ends are the guest's alone, or their other ends would never see them close. */
 	for (unsigned int i = 0; i < ends.nr; i++)
-		if (ends.guest[i] != ends.tty)
+		if (ends.guest[i] >= 0 && ends.guest[i] != ends.tty)
 			close(ends.guest[i]);
 	return r;
 }

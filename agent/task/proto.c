@@ -13,9 +13,9 @@
 
 #define MAX_PATH 4096u
 #define MAX_HOST 65u
-#define MAX_PID	 (1u << 22)
-#define MAX_FD	 65535u
-#define MAX_SIG	 64u
+#define MAX_PID  (1u << 22)
+#define MAX_FD   65535u
+#define MAX_SIG  64u
 #define MAX_ARGS (6u << 20)
 
 #define HOME   (1u << SDV_TASK_HOME)
@@ -24,10 +24,10 @@
 
 /* What each operation may look like; a request has no status, and only EXEC has a reply. */
 static const struct op_rule {
-	uint32_t min, max;	  /* bytes of payload */
-	uint8_t receivers;	  /* who may be sent it */
-	bool has_stream;	  /* offset is one */
-	uint64_t max_offset;	  /* of others */
+	uint32_t min, max;   /* bytes of payload */
+	uint8_t receivers;   /* who may be sent it */
+	bool has_stream;     /* offset is one */
+	uint64_t max_offset; /* of others */
 	uint32_t min_count, max_count;
 } op_rules[NR_OPS] = {
 #define OP(op) [SUPERDEV_TASK_##op - SUPERDEV_TASK_EXEC]
@@ -58,6 +58,13 @@ static int reply_check(const struct sdv_head *head, enum sdv_task_side side)
 	return 0;
 }
 
+static bool numbers_fit(const struct op_rule *rule, const struct sdv_head *head)
+{
+	uint64_t max_offset = rule->has_stream ? SUPERDEV_TASK_MAX_STREAMS - 1 : rule->max_offset;
+
+	return head->offset <= max_offset && head->count >= rule->min_count && head->count <= rule->max_count;
+}
+
 int sdv_task_frame_check(const struct superdev_frame *frame, const struct sdv_frame_rules *rules,
 			 enum sdv_task_side side, struct sdv_head *ret_head)
 {
@@ -76,16 +83,14 @@ int sdv_task_frame_check(const struct superdev_frame *frame, const struct sdv_fr
 	if (head.flags & ~(SUPERDEV_F_REPLY | SUPERDEV_F_CSUM))
 		return -EPROTO;
 	rule = &op_rules[head.op - SUPERDEV_TASK_EXEC];
+	if (!(head.flags & SUPERDEV_F_REPLY) && !(rule->receivers & 1u << side))
+		return -EPROTO;
 	if (head.flags & SUPERDEV_F_REPLY)
 		r = reply_check(&head, side);
-	else if (!(rule->receivers & 1u << side))
-		r = -EPROTO;
 	else if (head.length < rule->min || head.length > rule->max)
 		r = -EMSGSIZE;
-	else if (head.offset > (rule->has_stream ? SUPERDEV_TASK_MAX_STREAMS - 1 : rule->max_offset))
-		r = -EPROTO;
-	else if (head.count < rule->min_count || head.count > rule->max_count)
-		r = -EPROTO;
+	else
+		r = numbers_fit(rule, &head) ? 0 : -EPROTO;
 	if (!r)
 		*ret_head = head;
 	return r;
@@ -186,7 +191,8 @@ static bool is_device(uint32_t minor)
 
 static int fd_check(const struct sdv_task_fd *fd, struct sdv_task_streams *streams)
 {
-	if (fd->fd > MAX_FD || !fd->mode || fd->mode & ~(SUPERDEV_TASK_MODE_READ | SUPERDEV_TASK_MODE_WRITE) ||
+	if (fd->fd > MAX_FD || !fd->mode ||
+	    fd->mode & ~(SUPERDEV_TASK_MODE_READ | SUPERDEV_TASK_MODE_WRITE) ||
 	    fd->flags & ~(SUPERDEV_TASK_FD_APPEND | SUPERDEV_TASK_FD_NONBLOCK))
 		return -EPROTO;
 	if (fd->kind == SUPERDEV_TASK_DEVICE)
@@ -472,7 +478,8 @@ int sdv_task_refusal_get(const struct superdev_task_refusal *payload, char ret_t
 
 	/* It is shown on a terminal: nothing of it may move the cursor. */
 	for (i = 0; i < sizeof(payload->text) - 1 && payload->text[i]; i++)
-		ret_text[i] = (char)(payload->text[i] < ' ' || payload->text[i] > '~' ? '?' : payload->text[i]);
+		ret_text[i] =
+			(char)(payload->text[i] < ' ' || payload->text[i] > '~' ? '?' : payload->text[i]);
 	ret_text[i] = 0;
 	/* The range of errno; what else it may be is the sender's secret. */
 	return error <= 4095 ? (int)error : EPROTO;

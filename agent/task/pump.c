@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Kept free of data, for the frames that say something. */
-#define RESERVE (4u << 10)
+#define RESERVE     (4u << 10)
 /* Told in steps, or every byte would be answered. */
 #define CREDIT_STEP (SUPERDEV_TASK_WINDOW / 4)
 
@@ -344,8 +344,8 @@ static void stream_watch(struct sdv_pump_stream *stream, bool has_room, struct p
 	bool wants_in = has_room && stream->in_fd >= 0 && stream->in_credit && !stream->is_in_paused;
 	bool wants_out = stream->out_fd >= 0 && stream->len && !stream->is_out_paused;
 	/* A pipe says so when its last reader goes; a socket says other things then. */
-	bool is_watched = stream->out_fd >= 0 && stream->out_fd != stream->in_fd &&
-			  stream->write == sdv_pump_write;
+	bool is_watched =
+		stream->out_fd >= 0 && stream->out_fd != stream->in_fd && stream->write == sdv_pump_write;
 
 	*in = (struct pollfd){ .fd = wants_in ? stream->in_fd : -1, .events = POLLIN };
 	*out = (struct pollfd){ .fd = wants_out || is_watched ? stream->out_fd : -1,
@@ -381,7 +381,8 @@ int sdv_pump_turn(struct sdv_pump *pump, int timeout_ms)
 		connection->events |= POLLOUT;
 	memcpy(extra, pump->extra, pump->nr_extra * sizeof(*extra));
 	for (unsigned int i = 0; i < nr; i++)
-		stream_watch(&pump->streams[i], has_room, &streams[2 * i], &streams[2 * i + 1]);
+		stream_watch(&pump->streams[i], has_room, &streams[(size_t)2 * i],
+			     &streams[(size_t)2 * i + 1]);
 	if (poll(fds, 1 + pump->nr_extra + 2 * nr, timeout_ms) < 0) {
 		if (errno != EINTR)
 			return -errno;
@@ -390,7 +391,7 @@ int sdv_pump_turn(struct sdv_pump *pump, int timeout_ms)
 	}
 	memcpy(pump->extra, extra, pump->nr_extra * sizeof(*extra));
 	for (unsigned int i = 0; i < nr; i++)
-		stream_serve(&pump->streams[i], &streams[2 * i], &streams[2 * i + 1]);
+		stream_serve(&pump->streams[i], &streams[(size_t)2 * i], &streams[(size_t)2 * i + 1]);
 	if (pump->is_held)
 		r = frames_parse(pump);
 	if (!r && connection->revents & (POLLIN | POLLHUP | POLLERR))

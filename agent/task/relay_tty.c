@@ -19,8 +19,8 @@ static struct {
 	struct sdv_pump_stream *stream;
 	int master, slave;
 	struct termios termios; /* as the guest's shows it */
-	bool is_open, is_told;	/* is_told: the guest has set modes that home has to hear of */
-	bool is_eof_read_due;	/* an end of file was written and has to be read before anything else */
+	bool is_open, is_told;  /* is_told: the guest has set modes that home has to hear of */
+	bool is_eof_read_due;   /* an end of file was written and has to be read before anything else */
 } tty = { .master = -1, .slave = -1 };
 
 /* EXTPROC is ours: neither does home hear of it, nor may the guest lose it. */

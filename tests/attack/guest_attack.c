@@ -45,11 +45,11 @@
 
 #define SIGNALLED(number) (128 + (number))
 /* Further than any errno; what a deputy does that runs the attack at home. */
-#define AT_HOME 250
+#define AT_HOME           250
 /* On the root's own file system: what is mounted below it is not the guest's. */
-#define SECRET	"/var/tmp/superdev-guest-attack.secret"
-#define PROGRAM "/var/tmp/superdev-guest-attack.program"
-#define SOCKET	"superdev-guest-attack"
+#define SECRET            "/var/tmp/superdev-guest-attack.secret"
+#define PROGRAM           "/var/tmp/superdev-guest-attack.program"
+#define SOCKET            "superdev-guest-attack"
 
 static char *argument; /* pid of a process outside */
 
@@ -295,9 +295,9 @@ static int cgroup(void)
 
 static int own_map(void)
 {
-	return open_error("/proc/self/uid_map", O_WRONLY) ? open_error("/proc/self/uid_map", O_WRONLY) :
-	       write(open("/proc/self/uid_map", O_WRONLY), "0 0 1\n", 6) < 0 ? errno :
-										0;
+	return open_error("/proc/self/uid_map", O_WRONLY) ? open_error("/proc/self/uid_map", O_WRONLY)
+	       : write(open("/proc/self/uid_map", O_WRONLY), "0 0 1\n", 6) < 0 ? errno
+									       : 0;
 }
 
 static int oom_score(void)
@@ -315,7 +315,8 @@ static int set_user_program(void)
 
 	/* Whatever is executed, it gains nothing: it may not, and there is nothing to gain. */
 	while (f && fgets(line, sizeof(line), f))
-		is_none += !strcmp(line, "NoNewPrivs:\t1\n") || !strcmp(line, "CapBnd:\t0000000000000000\n") ||
+		is_none += !strcmp(line, "NoNewPrivs:\t1\n") ||
+			   !strcmp(line, "CapBnd:\t0000000000000000\n") ||
 			   !strcmp(line, "CapPrm:\t0000000000000000\n");
 	return is_none == 3 ? EPERM : 0;
 }
@@ -489,7 +490,8 @@ static int attack_run(size_t index, uid_t uid, pid_t outside)
 {
 	char guest[PATH_MAX], deputy[PATH_MAX], number[16], pid[16];
 	const char *guest_args[] = { "superdev-guest", "--fd", "30", "--root", "/", NULL };
-	const char *deputy_args[] = { "superdev-deputy", "--fd", "3", "--verbose", "--", PROGRAM, "guest", number, pid, NULL };
+	const char *deputy_args[] = { "superdev-deputy", "--fd",  "3",    "--verbose", "--",
+				      PROGRAM,           "guest", number, pid,         NULL };
 	pid_t guest_pid, deputy_pid;
 	int pair[2], status = 0, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -563,7 +565,8 @@ static int outside_listen(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	memcpy(at.sun_path + 1, SOCKET, sizeof(SOCKET) - 1);
-	return fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(sa_family_t) + sizeof(SOCKET)) || listen(fd, 4);
+	return fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(sa_family_t) + sizeof(SOCKET)) ||
+	       listen(fd, 4);
 }
 
 int main(int argc, char **argv)
@@ -602,8 +605,8 @@ int main(int argc, char **argv)
 			} else if (is_own) {
 				printf("ok attack: user 0: root of home is but itself\n");
 			} else {
-				printf("not ok attack: user %u: %s, got %d (%s)\n", uids[u], attack->sentence, result,
-				       result == AT_HOME ? "it ran at home" : strerror(result));
+				printf("not ok attack: user %u: %s, got %d (%s)\n", uids[u], attack->sentence,
+				       result, result == AT_HOME ? "it ran at home" : strerror(result));
 				failed = 1;
 			}
 			fflush(stdout);

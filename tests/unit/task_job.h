@@ -116,7 +116,8 @@ static inline void job_exec_deputy(const char *path, const int *in, const int *o
 	const char *args[64] = { "superdev-deputy", "--fd", "60", "--verbose" };
 	size_t nr = 4;
 
-	if (dup2(job.home, 60) < 0 || dup2(job.input > 0 ? job.input : in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0)
+	if (dup2(job.home, 60) < 0 || dup2(job.input > 0 ? job.input : in[0], 0) < 0 || dup2(out[1], 1) < 0 ||
+	    dup2(err[1], 2) < 0)
 		_exit(99);
 	if (job.is_clear)
 		args[nr++] = "--clear";
@@ -195,7 +196,8 @@ static inline void job_read(const char *what)
 	int64_t end = job_now_ms() + JOB_SECONDS * 1000;
 
 	while (!what || !strstr(job.out, what)) {
-		struct pollfd fds[2] = { { .fd = job.out_fd, .events = POLLIN }, { .fd = job.err_fd, .events = POLLIN } };
+		struct pollfd fds[2] = { { .fd = job.out_fd, .events = POLLIN },
+					 { .fd = job.err_fd, .events = POLLIN } };
 
 		if (job.out_fd < 0 && job.err_fd < 0) {
 			CHECK(!what);

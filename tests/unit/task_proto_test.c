@@ -33,7 +33,8 @@ static int check(uint8_t op, uint16_t flags, uint64_t offset, uint32_t count, ui
 	sdv_frame_build(&frame, &head);
 	r = sdv_task_frame_check(&frame, &rules, side, &got);
 	/* Written where it is good, and only there. */
-	CHECK(r ? !got.op : got.op == op && got.offset == offset && got.count == count && got.length == length);
+	CHECK(r ? !got.op
+		: got.op == op && got.offset == offset && got.count == count && got.length == length);
 	return r;
 }
 
@@ -98,7 +99,9 @@ TEST("lengths, streams and numbers have their limits")
 
 TEST("frames of another lease or epoch, and replies with a wrong status, are refused")
 {
-	struct sdv_head head = { .class = SUPERDEV_CLASS_CPU, .op = SUPERDEV_TASK_GO, .lease = 8, .epoch = 3 };
+	struct sdv_head head = {
+		.class = SUPERDEV_CLASS_CPU, .op = SUPERDEV_TASK_GO, .lease = 8, .epoch = 3
+	};
 	struct superdev_frame frame;
 
 	sdv_frame_build(&frame, &head);
@@ -236,8 +239,10 @@ static void set32(size_t offset, uint32_t value)
 
 TEST("lengths that lie are found")
 {
-	static const size_t fields[] = { AT(size),     AT(path_len), AT(cwd_len),  AT(host_len),  AT(argc),
-					 AT(argv_len), AT(envc),     AT(envp_len), AT(nr_groups), AT(nr_fds) };
+	static const size_t fields[] = {
+		AT(size),     AT(path_len), AT(cwd_len),  AT(host_len),  AT(argc),
+		AT(argv_len), AT(envc),     AT(envp_len), AT(nr_groups), AT(nr_fds)
+	};
 	static const uint32_t lies[] = { 0, 3, 8, 4096, 4097, 1u << 20, 0x7fffffff, 0xfffffff0, 0xffffffff };
 	struct sdv_task_image image = example();
 	size_t size = build(&image);
@@ -279,9 +284,11 @@ TEST("numbers outside of their range are refused")
 		size_t field;
 		uint32_t value;
 	} bad[] = {
-		{ AT(umask), 01000 },	 { AT(nice), 20 },	    { AT(nice), (uint32_t)-21 },
-		{ AT(flags), 4 },	 { AT(pid), (1u << 22) + 1 }, { AT(sid), 0xffffffff },
-		{ AT(reserved), 1 },	 { AT(modes.valid), 4 },    { AT(rlimits[7].soft), 5000 },
+		{ AT(umask), 01000 },          { AT(nice), 20 },
+		{ AT(nice), (uint32_t)-21 },   { AT(flags), 4 },
+		{ AT(pid), (1u << 22) + 1 },   { AT(sid), 0xffffffff },
+		{ AT(reserved), 1 },           { AT(modes.valid), 4 },
+		{ AT(rlimits[7].soft), 5000 },
 	};
 	struct sdv_task_image image = example();
 	size_t size;
@@ -321,12 +328,15 @@ TEST("a table of descriptors that contradicts itself is refused")
 	CHECK(with_fd(1, (struct sdv_task_fd){ .fd = 1, .stream = 1, .kind = pipe, .mode = 4 }) == -EPROTO);
 	CHECK(with_fd(1, (struct sdv_task_fd){ .fd = 1, .stream = 1, .kind = 0, .mode = 2 }) == -EPROTO);
 	CHECK(with_fd(1, (struct sdv_task_fd){ .fd = 1, .stream = 1, .kind = 6, .mode = 2 }) == -EPROTO);
-	CHECK(with_fd(4, (struct sdv_task_fd){ .fd = 70000, .stream = 2, .kind = pipe, .mode = 2 }) == -EPROTO);
+	CHECK(with_fd(4, (struct sdv_task_fd){ .fd = 70000, .stream = 2, .kind = pipe, .mode = 2 }) ==
+	      -EPROTO);
 	/* a device that is none of the five, or that has a stream */
-	CHECK(with_fd(3, (struct sdv_task_fd){ .fd = 7, .stream = 0xffff, .kind = device, .mode = 1, .device = 1 }) ==
+	CHECK(with_fd(3,
+		      (struct sdv_task_fd){
+			      .fd = 7, .stream = 0xffff, .kind = device, .mode = 1, .device = 1 }) ==
 	      -EPROTO);
-	CHECK(with_fd(3, (struct sdv_task_fd){ .fd = 7, .stream = 2, .kind = device, .mode = 1, .device = 3 }) ==
-	      -EPROTO);
+	CHECK(with_fd(3, (struct sdv_task_fd){
+				 .fd = 7, .stream = 2, .kind = device, .mode = 1, .device = 3 }) == -EPROTO);
 }
 
 TEST("what ends, refuses and modes carry comes back, and nonsense does not")

@@ -71,8 +71,9 @@ TEST("directory, umask, limits, priority, users, environment, pid and host name 
 	job_end();
 	CHECK(job_ran_there() && job_exited(0));
 	gethostname(host, sizeof(host));
-	snprintf(line, sizeof(line), "/usr/share\n0027\n77\n99\n5\n4321\n1234\n1234 4242 4343\nof home\n%d\n%s\n",
-		 job.deputy, host);
+	snprintf(line, sizeof(line),
+		 "/usr/share\n0027\n77\n99\n5\n4321\n1234\n1234 4242 4343\nof home\n%d\n%s\n", job.deputy,
+		 host);
 	CHECK(!strcmp(job.out, line));
 }
 
@@ -324,7 +325,8 @@ static char *huge[64];
 
 TEST("arguments and environment may be as large as Linux lets them be")
 {
-	static const char *argv[48] = { "sh", "-c", "echo $# ${#1} ${#BIG}; cat /proc/self/cmdline | wc -c", "sh" };
+	static const char *argv[48] = { "sh", "-c", "echo $# ${#1} ${#BIG}; cat /proc/self/cmdline | wc -c",
+					"sh" };
 	size_t nr = 4;
 
 	for (; nr < 4 + 14; nr++) {

@@ -54,7 +54,8 @@ static _Noreturn void shell_run(pid_t deputy, int control, int events)
 static _Noreturn void shell(const char *name, bool is_background, int control, int events)
 {
 	char path[PATH_MAX];
-	const char *args[] = { "superdev-deputy", "--fd", "60", "--verbose", "--", "/bin/sh", "sh", "-c", job.script, NULL };
+	const char *args[] = { "superdev-deputy", "--fd", "60", "--verbose", "--",
+			       "/bin/sh",         "sh",   "-c", job.script,  NULL };
 	pid_t deputy;
 	int fd;
 
@@ -291,7 +292,8 @@ TEST("modes that the program sets are home's, raw keys are read one by one")
 	tty_type("\003");
 	tty_read("003");
 	tty_read("sane");
-	CHECK(!tcgetattr(tty.master, &now) && now.c_lflag & ECHO && now.c_lflag & ICANON && now.c_lflag & ISIG);
+	CHECK(!tcgetattr(tty.master, &now) && now.c_lflag & ECHO && now.c_lflag & ICANON &&
+	      now.c_lflag & ISIG);
 	tty_ends(0);
 }
 
