@@ -197,6 +197,13 @@ static void stream_add(const struct sdv_guest_msg *msg, unsigned int i, int fd, 
 		sdv_pump_add(pump, is_written ? fd : -1, is_read ? fd : -1, counted_read, sdv_pump_write);
 }
 
+/* What the guest writes comes after the news that it runs. */
+static void streams_pause(bool is_paused)
+{
+	for (unsigned int i = 0; i < relay.pump.nr_streams; i++)
+		relay.pump.streams[i].is_in_paused = is_paused;
+}
+
 static void streams_add(const struct sdv_guest_msg *msg, const int *fds, unsigned int nr_fds)
 {
 	unsigned int next = msg->value;
@@ -209,6 +216,7 @@ static void streams_add(const struct sdv_guest_msg *msg, const int *fds, unsigne
 
 		stream_add(msg, i, fds[i], peek);
 	}
+	streams_pause(true);
 }
 
 /* Nobody is there any more who could read. */
@@ -284,6 +292,7 @@ static void init_handle(const struct sdv_guest_msg *msg, const int *fds, unsigne
 	case SDV_GUEST_STARTED:
 		relay.has_started = true;
 		refuse(0, "");
+		streams_pause(false);
 		break;
 	case SDV_GUEST_STOPPED:
 		sdv_pump_put(&relay.pump, SUPERDEV_TASK_STOPPED, 0, 0, msg->value, NULL, 0);

@@ -173,7 +173,10 @@ int sdv_guest_cgroup_open(struct sdv_guest_cgroup *cgroup, const struct sdv_gues
 	cgroup->parent = open(options->cgroup, O_DIRECTORY | O_CLOEXEC);
 	if (cgroup->parent < 0)
 		FAIL("open the parent cgroup");
-	if (mkdirat(cgroup->parent, cgroup->name, 0755))
+	/* One of this name may be left of a launcher that was killed; with it ended what was in it. */
+	if (mkdirat(cgroup->parent, cgroup->name, 0755) &&
+	    (errno != EEXIST || unlinkat(cgroup->parent, cgroup->name, AT_REMOVEDIR) ||
+	     mkdirat(cgroup->parent, cgroup->name, 0755)))
 		FAIL("make the guest's cgroup");
 	cgroup->dir = openat(cgroup->parent, cgroup->name, O_DIRECTORY | O_CLOEXEC);
 	if (cgroup->dir < 0)
