@@ -36,7 +36,7 @@ static struct {
 	int signals;
 	sigset_t mask; /* the program's */
 	char refusal[256];
-	bool is_verbose;
+	bool is_verbose, has_stderr;
 	bool is_ready, is_refused, has_gone, has_started, has_exit, is_rest, is_over;
 	uint64_t signals_due, groups_due; /* bit n - 1: signal n, to the program or to its group */
 	bool is_modes_due;
@@ -73,11 +73,11 @@ static _Noreturn void die_by(int sig)
 	_exit(128 + sig);
 }
 
-/* Descriptor 2 may be the program's own or anything; a terminal or file of it is told why. */
 static _Noreturn void die_lost(int error)
 {
-	dprintf(STDERR_FILENO, "superdev: %s: lost the lender that ran it: %s\n", deputy.path,
-		strerror(-error));
+	if (deputy.has_stderr)
+		dprintf(STDERR_FILENO, "superdev: %s: lost the lender that ran it: %s\n", deputy.path,
+			strerror(-error));
 	sdv_deputy_tty_restore();
 	die_by(SIGKILL);
 }
@@ -420,6 +420,8 @@ int main(int argc, char **argv)
 	int r;
 
 	options_read(argc, argv);
+	/* Where it has none, the number may be one of ours. */
+	deputy.has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
 	if (fcntl(pump->fd, F_SETFD, FD_CLOEXEC))
 		usage();
 	sigemptyset(&deputy.mask);

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "proto.h"
@@ -120,10 +121,19 @@ _Noreturn void sdv_guest_init(const struct sdv_guest_options *options, int relay
  * @tty:	the guest's side of its terminal, or -1
  * @go:		where it waits for its start
  * @report:	what it says of it; closes when the program runs
+ * @parent:	what it sees as its parent; 0: process 1 itself
+ * @news:	what becomes of it, from @parent; -1: process 1 waits itself
  */
 struct sdv_guest_main {
-	pid_t pid, group;
-	int tty, go, report;
+	pid_t pid, group, parent;
+	int tty, go, report, news;
+};
+
+/* As wait4() tells it; from @parent, which ends after the news of the end. */
+struct sdv_guest_news {
+	pid_t pid;
+	int status;
+	struct rusage usage;
 };
 
 /**

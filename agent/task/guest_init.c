@@ -42,7 +42,8 @@ static struct {
 	const struct sdv_guest_options *options;
 	int relay, children;
 	struct sdv_guest_main guest;
-	bool is_ready, has_guest, has_ended;
+	struct sdv_task_exit end;
+	bool is_ready, has_guest, has_ended, is_exit_due;
 	uint8_t *image;
 	size_t image_size, image_len;
 } init;
@@ -144,34 +145,56 @@ static void exit_fill(struct sdv_task_exit *end, int status, const struct rusage
 	};
 }
 
+/* Something has become of the program; its end is told when what is left of it is known. */
+static void guest_changed(int status, const struct rusage *usage)
+{
+	if (init.has_ended)
+		return;
+	if (WIFSTOPPED(status)) {
+		struct sdv_guest_msg stopped = {
+			.type = SDV_GUEST_STOPPED,
+			.value = (uint32_t)WSTOPSIG(status),
+		};
+
+		tell(&stopped);
+		return;
+	}
+	init.has_ended = true;
+	init.is_exit_due = true;
+	exit_fill(&init.end, status, usage);
+}
+
+static void news_read(void)
+{
+	struct sdv_guest_news news;
+
+	while (init.guest.news >= 0 && read(init.guest.news, &news, sizeof(news)) == (ssize_t)sizeof(news))
+		guest_changed(news.status, &news.usage);
+}
+
 /* Everything whose parent has ended is ours; where the last is gone, so are we. */
 static void children_reap(void)
 {
 	struct sdv_guest_msg msg = { .type = SDV_GUEST_EXIT };
-	bool has_exit = false, is_last;
 	struct rusage usage;
+	bool is_last;
 	int status;
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
-		if (pid != init.guest.pid || init.has_ended)
-			continue;
-		if (WIFSTOPPED(status)) {
-			struct sdv_guest_msg stopped = {
-				.type = SDV_GUEST_STOPPED,
-				.value = (uint32_t)WSTOPSIG(status),
-			};
-
-			tell(&stopped);
-			continue;
+		if (pid == init.guest.pid)
+			guest_changed(status, &usage);
+		/* It has told all that it had to, or was killed, and the program is our own child now. */
+		if (pid == init.guest.parent) {
+			init.guest.parent = 0;
+			news_read();
 		}
-		init.has_ended = true;
-		has_exit = true;
-		exit_fill(&msg.end, status, &usage);
 	}
 	is_last = pid < 0 && errno == ECHILD;
-	if (has_exit) {
-		if (!pid)
+	if (init.is_exit_due && !init.guest.parent) {
+		init.is_exit_due = false;
+		msg.end = init.end;
+		if (!is_last)
 			msg.end.flags |= SUPERDEV_TASK_EXIT_REMAINS;
 		tell(&msg);
 	}
@@ -287,7 +310,7 @@ static void message_receive(void)
 void sdv_guest_init(const struct sdv_guest_options *options, int relay, int sync)
 {
 	struct signalfd_siginfo info;
-	struct pollfd fds[2];
+	struct pollfd fds[3];
 	sigset_t all;
 	char byte;
 
@@ -306,8 +329,14 @@ void sdv_guest_init(const struct sdv_guest_options *options, int relay, int sync
 	fds[0] = (struct pollfd){ .fd = init.relay, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = init.children, .events = POLLIN };
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		fds[2] = (struct pollfd){
+			.fd = init.has_guest && init.guest.parent ? init.guest.news : -1,
+			.events = POLLIN,
+		};
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
 			_exit(1);
+		if (fds[2].revents & POLLIN)
+			news_read();
 		if (fds[0].revents)
 			message_receive();
 		if (fds[1].revents && read(init.children, &info, sizeof(info)) > 0 && init.has_guest)

@@ -328,8 +328,8 @@ static int refuse(char *ret_text, int error, const char *what, const char *path)
 	return error;
 }
 
-/* What the child has to say: that it is ready, or that it can't be. */
-static int report_read(int from, char *ret_text)
+/* What the child has to say: that it is ready, or that it can't be; once it runs, nothing. */
+static int report_read(int from, bool may_run, char *ret_text)
 {
 	struct report report;
 	ssize_t n;
@@ -337,7 +337,7 @@ static int report_read(int from, char *ret_text)
 	do
 		n = read(from, &report, sizeof(report));
 	while (n < 0 && errno == EINTR);
-	if (!n)
+	if (!n && may_run)
 		return 0;
 	if (n != (ssize_t)sizeof(report))
 		return refuse(ret_text, -EIO, "start", NULL);
@@ -374,40 +374,109 @@ static _Noreturn void child(const struct sdv_task_image *image, const struct end
 	_exit(127);
 }
 
-static int run(const struct sdv_task_image *image, const struct ends *ends,
-	       const struct sdv_guest_options *options, char **strings, struct sdv_guest_main *ret_main,
-	       char *ret_text)
-{
-	bool is_leader = image->flags & SUPERDEV_TASK_F_LEADER;
-	int report[2], go[2], r;
-	pid_t group = 0, pid;
+/* What a program is started from: its pipes, its process group, its parent. */
+struct start {
+	const struct sdv_task_image *image;
+	const struct ends *ends;
+	const struct sdv_guest_options *options;
+	char **strings;
+	int report[2], go[2], news[2];
+	pid_t group;
+};
 
-	if (pipe2(report, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
-		return refuse(ret_text, -errno, "make a pipe", NULL);
-	report[1] = high(report[1]);
-	go[0] = high(go[0]);
-	if (!is_leader) {
-		group = group_make(image);
-		if (group < 0)
-			return refuse(ret_text, group, "make the process group", NULL);
-	}
-	pid = clone_as(image->pid);
+static pid_t program_clone(const struct start *start)
+{
+	pid_t pid = clone_as(start->image->pid);
+
 	if (!pid)
-		child(image, ends, group, options, strings, go, report);
-	close(report[1]);
-	close(go[0]);
-	if (pid < 0)
-		return refuse(ret_text, -errno, "fork", NULL);
-	r = report_read(report[0], ret_text);
-	if (group)
-		waitpid(group, NULL, 0);
-	*ret_main = (struct sdv_guest_main){
-		.pid = pid,
-		.group = group ? group : pid,
-		.tty = ends->tty,
-		.go = go[1],
-		.report = report[0],
-	};
+		child(start->image, start->ends, start->group, start->options, start->strings, start->go,
+		      start->report);
+	return pid;
+}
+
+static void news_write(int to, const struct sdv_guest_news *news)
+{
+	if (write(to, news, sizeof(*news)) != (ssize_t)sizeof(*news))
+		_exit(1);
+}
+
+/*
+ * The program's parent, as the program sees it: it has the number of home's, as
+ * many programs take process 1 for a sign that their parent is gone.  It waits
+ * and tells process 1 what for; signals are blocked, and nobody may send it any.
+ */
+static _Noreturn void parent_run(struct start *start)
+{
+	struct sdv_guest_news news = { .status = 0 };
+	int to = start->news[1];
+
+	if (!(start->image->flags & SUPERDEV_TASK_F_LEADER) && !start->group) {
+		setpgid(0, 0);
+		start->group = getpid();
+	}
+	news.pid = program_clone(start);
+	/* The other ends of these are waited for elsewhere. */
+	if (syscall(SYS_close_range, 0, to - 1, 0) || syscall(SYS_close_range, to + 1, ~0u, 0) ||
+	    sdv_guestbox_capabilities_drop(0))
+		_exit(1);
+	news_write(to, &news);
+	while (wait4(news.pid, &news.status, WUNTRACED, &news.usage) == news.pid) {
+		news_write(to, &news);
+		if (!WIFSTOPPED(news.status))
+			break;
+	}
+	_exit(0);
+}
+
+static int parent_make(struct start *start, struct sdv_guest_main *ret_main)
+{
+	struct sdv_guest_news news;
+
+	ret_main->parent = clone_as(start->image->ppid);
+	if (!ret_main->parent)
+		parent_run(start);
+	close(start->news[1]);
+	if (ret_main->parent < 0)
+		return -errno;
+	if (read(start->news[0], &news, sizeof(news)) != (ssize_t)sizeof(news) || news.pid < 0)
+		return -EIO;
+	ret_main->pid = news.pid;
+	ret_main->news = start->news[0];
+	return fcntl(ret_main->news, F_SETFL, O_NONBLOCK) ? -errno : 0;
+}
+
+static int run(struct start *start, struct sdv_guest_main *ret_main, char *ret_text)
+{
+	const struct sdv_task_image *image = start->image;
+	bool is_leader = image->flags & SUPERDEV_TASK_F_LEADER, has_parent = image->ppid > 1;
+	int r = 0;
+
+	if (pipe2(start->report, O_CLOEXEC) || pipe2(start->go, O_CLOEXEC) || pipe2(start->news, O_CLOEXEC))
+		return refuse(ret_text, -errno, "make a pipe", NULL);
+	start->report[1] = high(start->report[1]);
+	start->go[0] = high(start->go[0]);
+	start->news[1] = high(start->news[1]);
+	*ret_main = (struct sdv_guest_main){ .tty = start->ends->tty, .news = -1 };
+	/* The parent leads the group itself where it does so at home. */
+	if (!is_leader && !(has_parent && image->pgid == image->ppid)) {
+		start->group = group_make(image);
+		if (start->group < 0)
+			return refuse(ret_text, start->group, "make the process group", NULL);
+	}
+	if (has_parent)
+		r = parent_make(start, ret_main);
+	else if ((ret_main->pid = program_clone(start)) < 0)
+		r = -errno;
+	close(start->report[1]);
+	close(start->go[0]);
+	if (r)
+		return refuse(ret_text, r, "fork", NULL);
+	r = report_read(start->report[0], false, ret_text);
+	if (start->group)
+		waitpid(start->group, NULL, 0);
+	ret_main->group = is_leader ? ret_main->pid : start->group ? start->group : ret_main->parent;
+	ret_main->go = start->go[1];
+	ret_main->report = start->report[0];
 	return r;
 }
 
@@ -417,7 +486,7 @@ int sdv_guest_go(struct sdv_guest_main *guest, char *ret_text)
 
 	if (write(guest->go, "", 1) != 1)
 		return refuse(ret_text, -errno, "start", NULL);
-	r = report_read(guest->report, ret_text);
+	r = report_read(guest->report, true, ret_text);
 	close(guest->go);
 	close(guest->report);
 	return r;
@@ -429,6 +498,7 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 	struct sdv_task_streams streams;
 	struct sdv_task_image image;
 	struct ends ends;
+	struct start start = { .image = &image, .ends = &ends, .options = options };
 	char **strings;
 	int r = sdv_task_image_check(data, len, &image, &streams);
 
@@ -444,6 +514,7 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 		return refuse(ret_text, -ENOMEM, "allocate memory", NULL);
 	sdv_task_strings(image.argv, image.argc, strings);
 	sdv_task_strings(image.envp, image.envc, strings + image.argc + 1);
+	start.strings = strings;
 	if (sethostname(image.host, strlen(image.host)))
 		return refuse(ret_text, -errno, "set the host name", NULL);
 	high_fd = image.nr_fds ? (int)sdv_task_fd_get(&image, image.nr_fds - 1).fd + 1 : 0;
@@ -456,7 +527,7 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 	r = ends_pass(&image, &streams, &ends, relay);
 	if (r)
 		return refuse(ret_text, r, "pass descriptors on", NULL);
-	r = run(&image, &ends, options, strings, ret_main, ret_text);
+	r = run(&start, ret_main, ret_text);
 	free(strings);
 	/* The guest's ends are the guest's alone, or their other ends would never see them close. */
 	for (unsigned int i = 0; i < ends.nr; i++)

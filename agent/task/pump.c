@@ -357,7 +357,7 @@ static void stream_serve(struct sdv_pump_stream *stream, const struct pollfd *in
 	if (out->revents && stream->out_fd >= 0) {
 		if (stream->len)
 			out_drain(stream);
-		else if (out->revents & (POLLERR | POLLNVAL))
+		else if (out->revents & (POLLERR | POLLHUP | POLLNVAL))
 			out_fail(stream);
 	}
 	if (in->revents && stream->in_fd >= 0)

@@ -14,11 +14,13 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/io_uring.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,8 +177,8 @@ static int others_visible(void)
 
 	while (dir && (entry = readdir(dir)))
 		nr += atoi(entry->d_name) > 0;
-	/* Process 1, this one, and nobody else. */
-	return nr == 2 ? ESRCH : 0;
+	/* Process 1, what stands for the parent, this one, and nobody else. */
+	return nr == 3 ? ESRCH : 0;
 }
 
 static int open_error(const char *path, int flags)
@@ -539,6 +541,19 @@ static int guest_main(char **argv)
 	return attacks[atoi(argv[1])].run();
 }
 
+/* Of a number that nobody in a guest's namespaces comes by on the way. */
+static pid_t fork_high(void)
+{
+	pid_t pid = 31234;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
 static int self_copy(void)
 {
 	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -587,7 +602,11 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	close(fd);
-	outside = fork();
+	outside = fork_high();
+	if (outside < 0) {
+		perror("guest_attack: clone3");
+		return 1;
+	}
 	if (!outside) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();

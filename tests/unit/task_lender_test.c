@@ -85,9 +85,14 @@ static uint32_t image_make(const char *script)
 		{ .fd = 2, .stream = 1, .kind = SUPERDEV_TASK_PIPE, .mode = SUPERDEV_TASK_MODE_WRITE },
 	};
 	char argv[1024];
-	struct sdv_task_image image = {
-		.path = "/bin/sh", .cwd = "/", .host = "home", .argv = argv, .argc = 3, .envp = "", .nr_fds = 3, .fds = fds
-	};
+	struct sdv_task_image image = { .path = "/bin/sh",
+					.cwd = "/",
+					.host = "home",
+					.argv = argv,
+					.argc = 3,
+					.envp = "",
+					.nr_fds = 3,
+					.fds = fds };
 
 	memcpy(argv, "sh\0-c", 6);
 	CHECK(strlen(script) < sizeof(argv) - 7);

@@ -61,19 +61,20 @@ static void setup_as_home(void)
 	setenv("MARK", "of home", 1);
 }
 
-TEST("directory, umask, limits, priority, users, environment, pid and host name are home's")
+TEST("directory, umask, limits, priority, users, environment, pids and host name are home's")
 {
 	char line[128], host[65];
 
-	job_new("pwd; umask; ulimit -Sn; ulimit -Hn; nice; id -u; id -g; id -G; echo \"$MARK\"; echo $$; hostname");
+	job_new("pwd; umask; ulimit -Sn; ulimit -Hn; nice; id -u; id -g; id -G; echo \"$MARK\"; echo $$; echo $PPID; "
+		"hostname");
 	job.setup = setup_as_home;
 	job_start();
 	job_end();
 	CHECK(job_ran_there() && job_exited(0));
 	gethostname(host, sizeof(host));
 	snprintf(line, sizeof(line),
-		 "/usr/share\n0027\n77\n99\n5\n4321\n1234\n1234 4242 4343\nof home\n%d\n%s\n", job.deputy,
-		 host);
+		 "/usr/share\n0027\n77\n99\n5\n4321\n1234\n1234 4242 4343\nof home\n%d\n%d\n%s\n", job.deputy,
+		 getpid(), host);
 	CHECK(!strcmp(job.out, line));
 }
 
@@ -114,6 +115,13 @@ TEST("who leads its process group there leads it here, who does not does not")
 	CHECK(job_ran_there() && strstr(job.out, line) && strstr(strstr(job.out, line) + 1, line));
 	job_run("ps -o pgid= -p $$");
 	CHECK(atoi(job.out) == getpgrp());
+}
+
+TEST("a program's parent can't be harmed by it, and it stays")
+{
+	job_run("kill -9 $PPID; kill -0 1 && kill -0 $PPID; sleep 0.1; grep PPid /proc/self/status; "
+		"ps -o stat= -p $PPID");
+	CHECK(strstr(job.out, "S"));
 }
 
 TEST("signals sent to the deputy are the program's")
