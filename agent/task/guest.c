@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "guestbox.h"
 #include "sandbox.h"
 
 #ifndef CLONE_NEWTIME
@@ -143,6 +145,11 @@ static int launcher_seal(const char **ret_what)
 		{ .nr = SYS_ppoll },
 	};
 
+	/* The cgroup may be another user's. */
+	int r = sdv_guestbox_capabilities(1ull << CAP_KILL | 1ull << CAP_DAC_OVERRIDE, ret_what);
+
+	if (r)
+		return r;
 	return sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), ret_what);
 }
 

@@ -50,13 +50,15 @@ static char test_why[512];
 
 static int test_main(const char *name)
 {
-	static int failed; /* static: longjmp leaves them alone */
+	static int failed, nr; /* static: longjmp leaves them alone */
 	static struct test *test;
+	const char *only = getenv("ONLY");
 
 	for (test = test_first; test; test = test->next) {
-		/* TEST=word runs those whose sentence has it. */
-		if (getenv("TEST") && !strstr(test->sentence, getenv("TEST")))
+		/* ONLY=word runs those whose sentence has it. */
+		if (only && !strstr(test->sentence, only))
 			continue;
+		nr++;
 		if (!setjmp(test_failed)) {
 			test->run();
 			printf("ok %s: %s\n", name, test->sentence);
@@ -66,7 +68,9 @@ static int test_main(const char *name)
 		}
 		fflush(stdout);
 	}
-	return failed;
+	if (!nr)
+		printf("not ok %s: no test says '%s'\n", name, only ? only : "");
+	return failed || !nr;
 }
 
 #endif

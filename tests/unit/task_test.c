@@ -524,6 +524,30 @@ TEST("a program that ignores every signal ends with its host")
 	CHECK(WIFEXITED(job.guest_status));
 }
 
+TEST("a guest has as many processes as it is let, and no more")
+{
+	static const char *const limited[] = { "--pids", "64", NULL };
+	static const char script[] = "for i in $(seq 100); do sleep 60 & done; echo all of them";
+
+	job_new(script);
+	job.guest_args = limited;
+	job_start();
+	job.status = job_reap(job.deputy);
+	job.deputy = 0;
+	CHECK(!shutdown(job.cut, SHUT_RDWR));
+	job_read(NULL);
+	CHECK(job_ran_there() && strstr(job.err, "fork") && !strstr(job.out, "all of them"));
+	job_reap(job.guest);
+	job.guest = 0;
+	/* Without the limit it has them: so it is the limit. */
+	job_new(script);
+	job_start();
+	job_read("all of them");
+	CHECK(!shutdown(job.cut, SHUT_RDWR));
+	job_end();
+	CHECK(job_ran_there());
+}
+
 TEST("a fork bomb stays within its limit, and nothing of it is left")
 {
 	static const char *const limited[] = { "--pids", "64", NULL };
