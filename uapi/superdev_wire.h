@@ -376,32 +376,44 @@ struct superdev_fs_lock {
 #define SUPERDEV_FS_L_TEST	0
 #define SUPERDEV_FS_L_SET	1
 #define SUPERDEV_FS_L_WAIT	2
-/*
- * Tasks: a program of home that runs at a lender.  Operations of the cpu class,
- * on a connection that carries one task; see Documentation/tasks.  Home sends
- * an image of what is to be started, in parts; from then on both sides send
- * what streams carry, and the lender says how the program ends.
+
+/**
+ * enum superdev_task_op - a program of home that runs at a lender
+ * @SUPERDEV_TASK_EXEC: home: part of the image of what is to be started: at @offset, of @count
+ *	bytes in all.  A reply says that it was started, or why not
+ * @SUPERDEV_TASK_READY: lender: all but the start is done
+ * @SUPERDEV_TASK_GO: home: start it.  From here on home will not run it itself, unless the
+ *	reply to EXEC says that it did not run
+ * @SUPERDEV_TASK_DATA: both: bytes of stream @offset, at most what was credited
+ * @SUPERDEV_TASK_EOF: both: stream @offset carries no more of the sender's bytes
+ * @SUPERDEV_TASK_CLOSE: both: nobody reads stream @offset at the sender any more; the last
+ *	@count bytes that came were not read
+ * @SUPERDEV_TASK_CREDIT: both: @count more bytes of stream @offset may be sent
+ * @SUPERDEV_TASK_MODES: both: the terminal is now so; struct superdev_task_modes
+ * @SUPERDEV_TASK_SIGNAL: home: signal @count to the program; @offset 1: to its group
+ * @SUPERDEV_TASK_STOPPED: lender: signal @count has stopped the program
+ * @SUPERDEV_TASK_EXIT: lender: the program is over; struct superdev_task_exit
+ * @SUPERDEV_TASK_GONE: lender: so is the last process that it left behind
+ *
+ * Operations of the cpu class, on a connection that carries one task; see Documentation/tasks.
  */
 enum superdev_task_op {
-	SUPERDEV_TASK_EXEC	= 64,	/* home: part of the image: at @offset, of @count bytes in all;
-					 * a reply says that it was started, or why not */
-	SUPERDEV_TASK_READY	= 65,	/* lender: all but the start is done */
-	SUPERDEV_TASK_GO	= 66,	/* home: start it; from here on home will not run it itself
-					 * unless the reply to EXEC says that it did not run */
-	SUPERDEV_TASK_DATA	= 67,	/* both: bytes of stream @offset, at most what was credited */
-	SUPERDEV_TASK_EOF	= 68,	/* both: stream @offset carries no more of the sender's bytes */
-	SUPERDEV_TASK_CLOSE	= 69,	/* both: nobody reads stream @offset at the sender any more;
-					 * the last @count bytes that came were not read */
-	SUPERDEV_TASK_CREDIT	= 70,	/* both: @count more bytes of stream @offset may be sent */
-	SUPERDEV_TASK_MODES	= 71,	/* both: the terminal is now so; struct superdev_task_modes */
-	SUPERDEV_TASK_SIGNAL	= 72,	/* home: signal @count to the program; @offset 1: to its group */
-	SUPERDEV_TASK_STOPPED	= 73,	/* lender: signal @count has stopped the program */
-	SUPERDEV_TASK_EXIT	= 74,	/* lender: the program is over; struct superdev_task_exit */
-	SUPERDEV_TASK_GONE	= 75,	/* lender: so is the last process that it left behind */
+	SUPERDEV_TASK_EXEC	= 64,
+	SUPERDEV_TASK_READY	= 65,
+	SUPERDEV_TASK_GO	= 66,
+	SUPERDEV_TASK_DATA	= 67,
+	SUPERDEV_TASK_EOF	= 68,
+	SUPERDEV_TASK_CLOSE	= 69,
+	SUPERDEV_TASK_CREDIT	= 70,
+	SUPERDEV_TASK_MODES	= 71,
+	SUPERDEV_TASK_SIGNAL	= 72,
+	SUPERDEV_TASK_STOPPED	= 73,
+	SUPERDEV_TASK_EXIT	= 74,
+	SUPERDEV_TASK_GONE	= 75,
 };
 
 #define SUPERDEV_TASK_MAX_DATA		(64u << 10)	/* payload of a frame of a task */
-#define SUPERDEV_TASK_MAX_IMAGE		(8u << 20)	/* Linux' own limit of argv and env is 6 MiB */
+#define SUPERDEV_TASK_MAX_IMAGE		(8u << 20)	/* argv and env: 6 MiB in Linux */
 #define SUPERDEV_TASK_MAX_FDS		256u
 #define SUPERDEV_TASK_MAX_STREAMS	64u
 #define SUPERDEV_TASK_MAX_GROUPS	1024u
@@ -413,10 +425,10 @@ enum superdev_task_op {
 /* What a descriptor is: superdev_task_fd.kind */
 enum superdev_task_kind {
 	SUPERDEV_TASK_PIPE	= 1,	/* bytes in one direction, or (mode 3) in both */
-	SUPERDEV_TASK_SOCKET	= 2,	/* bytes in both directions, each ends by itself */
+	SUPERDEV_TASK_SOCKET	= 2,	/* bytes both ways, each ends by itself */
 	SUPERDEV_TASK_FILE	= 3,	/* a regular file, read and written in order by home */
 	SUPERDEV_TASK_TTY	= 4,	/* the terminal; one stream at most is one */
-	SUPERDEV_TASK_DEVICE	= 5,	/* null, zero, full, random, urandom: the lender's own, no stream */
+	SUPERDEV_TASK_DEVICE	= 5,	/* null, zero, full, random, urandom there */
 };
 
 /* superdev_task_fd.mode, as the program may use it */
@@ -471,7 +483,7 @@ struct superdev_task_modes {
 
 /* superdev_task_image.flags */
 #define SUPERDEV_TASK_F_LEADER	(1u << 0)	/* the program leads its process group */
-#define SUPERDEV_TASK_F_TTY	(1u << 1)	/* @modes are those of the stream that is a terminal */
+#define SUPERDEV_TASK_F_TTY	(1u << 1)	/* a stream is a terminal, of these @modes */
 
 /**
  * struct superdev_task_image - what is to be started; the sections follow it
@@ -542,7 +554,7 @@ struct superdev_task_refusal {
 #define SUPERDEV_TASK_EXIT_CORE		(1u << 0)	/* a core was dumped */
 #define SUPERDEV_TASK_EXIT_REMAINS	(1u << 1)	/* processes that it started run on */
 
-/* How the program ended: by @signal, or where that is 0 with @code; what it and its children used. */
+/* How it ended: by @signal, or where that is 0 with @code; what it and its children used. */
 struct superdev_task_exit {
 	__le32	code;
 	__le32	signal;

@@ -441,6 +441,8 @@ int main(int argc, char **argv)
 	pump->side = SDV_TASK_HOME;
 	pump->ops = &ops;
 	pump->extra[0] = (struct pollfd){ .fd = deputy.signals, .events = POLLIN };
+	/* What ps and killall know it by. */
+	prctl(PR_SET_NAME, strrchr(deputy.path, '/') ? strrchr(deputy.path, '/') + 1 : deputy.path);
 	pump->nr_extra = 1;
 	start();
 	run();
