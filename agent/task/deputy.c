@@ -254,7 +254,7 @@ static int64_t clock_ms(void)
 static void start(void)
 {
 	struct sdv_pump *pump = &deputy.pump;
-	int64_t deadline = clock_ms() + START_MS;
+	int64_t deadline = clock_ms() + START_MS, rest;
 	int r = 0;
 
 	while (!r && !deputy.is_ready && !deputy.is_refused) {
@@ -265,9 +265,10 @@ static void start(void)
 		/* A turn would wait for something to happen, and nothing will. */
 		if (deputy.image_sent < deputy.image_len && sdv_pump_is_sent(pump))
 			continue;
-		if (clock_ms() >= deadline)
+		rest = deadline - clock_ms();
+		if (rest <= 0)
 			run_here("the lender does not answer");
-		r = sdv_pump_turn(pump, (int)(deadline - clock_ms()));
+		r = sdv_pump_turn(pump, (int)rest);
 		/* It is pending, and the program here gets it: none is lost, and nobody waits for a lender. */
 		if (pump->extra[0].revents)
 			run_here("it has got a signal");
@@ -281,6 +282,9 @@ static void start(void)
 	sdv_pump_put(pump, SUPERDEV_TASK_GO, 0, 0, 0, NULL, 0);
 	deputy.has_gone = true;
 	r = sdv_pump_flush(pump);
+	/* Not a byte of it has left: nobody was told. */
+	if (r && !pump->tx_pos)
+		run_here(strerror(-r));
 	while (!r && !deputy.has_started && !deputy.is_refused)
 		r = sdv_pump_turn(pump, -1);
 	if (deputy.is_refused)
