@@ -93,7 +93,7 @@ CALL_ATTACK(call_time, syscall(SYS_clock_settime, 0, memory))
 CALL_ATTACK(call_swap, syscall(SYS_swapon, "/tmp/x", 0))
 CALL_ATTACK(call_syslog, syscall(SYS_syslog, 3, memory, sizeof(memory)))
 CALL_ATTACK(call_acct, syscall(SYS_acct, "/tmp/x"))
-CALL_ATTACK(call_nice, setpriority(PRIO_PROCESS, 0, -10))
+CALL_ATTACK(call_nice, setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) - 1))
 CALL_ATTACK(call_realtime, sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ 10 }))
 CALL_ATTACK(call_personality, personality(PER_LINUX32))
 
