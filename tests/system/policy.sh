@@ -79,16 +79,6 @@ step "a policy sees the leases of the namespace that asks, its process and what 
 home superdev policy load /tmp/policy/witness.bpf.o
 home python3 /tmp/policy/tests/system/policy-sight.py
 [ "$(shown 'x["name"]')" = witness ] || fail "the witness was detached: $(shown x)"
-
-step "a policy sees how a lender of processors fares"
-lender superdev offer add cpu0 class cpu
-eventually 20 "home sees the offer" home superdev offer show lender/cpu0
-home superdev lease add lender/cpu0
-sees_figures() { home superdev -j policy try true | grep -E 'cpu0 state=2 lanes=1 .*cpus=1 load=[0-9]{1,4}"'; }
-eventually 10 "the policy sees a load" sees_figures
-home superdev policy load /tmp/policy/witness.bpf.o
-home superdev lease del lender/cpu0
-lender superdev offer del cpu0
 [ "$(shown 'x["decisions"]')" = 0 ] || fail "trials were counted: $(shown x)"
 
 introduce
