@@ -333,6 +333,8 @@ static int bus_probe(struct device *dev)
 	return 0;
 
 err_remove:
+	/* It was started by probe, perhaps, and its lanes are up. */
+	sdv_device_stop(sdev);
 	sdrv->remove(sdev);
 err_failed:
 	sdv_device_set_load(sdev, NULL);
