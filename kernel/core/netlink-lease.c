@@ -553,6 +553,10 @@ int superdev_nl_lease_report_doit(struct sk_buff *skb, struct genl_info *info)
 		err = find_lease_id(info, ns, SUPERDEV_A_LEASE_ID, &found);
 		if (err)
 			return err;
+		/* Its device may still be going; it must not be given another. */
+		if (found->forget)
+			return sdv_refuse(info->extack, info->attrs[SUPERDEV_A_LEASE_ID],
+					  -ENOENT, "lease %u is over", found->id);
 		lease = sdv_lease_get(found);
 	}
 	if (lease->role == SUPERDEV_ROLE_HELD)
