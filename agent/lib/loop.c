@@ -29,6 +29,7 @@ struct sdv_loop {
 	bool has_buffer;
 	bool is_stopped;
 	int result;
+	struct sdv_op *quiet, *quiet_submitted; /* see quiet_end() */
 	int vacant; /* eventfd that stands in emptied entries of a sealed table */
 };
 
@@ -110,6 +111,53 @@ void sdv_loop_close(struct sdv_loop *loop)
 	free(loop);
 }
 
+/* It failed, and has told so. */
+static void quiet_drop(struct sdv_loop *loop, struct sdv_op *op)
+{
+	struct sdv_op **link = &loop->quiet_submitted;
+
+	while (*link && *link != op)
+		link = &(*link)->next_quiet;
+	/* Of a submission in between: start() found no entry. */
+	for (link = *link ? link : &loop->quiet; *link != op;)
+		link = &(*link)->next_quiet;
+	*link = op->next_quiet;
+	op->is_quiet = false;
+}
+
+/* Everything that was started has been submitted; callbacks start more. */
+static void quiet_submitted(struct sdv_loop *loop)
+{
+	struct sdv_op **end = &loop->quiet_submitted;
+
+	while (*end)
+		end = &(*end)->next_quiet;
+	*end = loop->quiet;
+	loop->quiet = NULL;
+}
+
+/*
+ * Quiet operations tell only when they fail, and the kernel ends them while they
+ * are submitted.  So those that were, and of which no result was found, did what
+ * they were asked.
+ */
+static void quiet_end(struct sdv_loop *loop)
+{
+	struct sdv_op *op = loop->quiet_submitted;
+
+	if (!op || loop->is_stopped || io_uring_cq_has_overflow(&loop->ring))
+		return;
+	loop->quiet_submitted = NULL;
+	while (op) {
+		struct sdv_op *next = op->next_quiet;
+
+		op->is_quiet = false;
+		op->is_active = false;
+		op->done(op, op->quiet_result, false);
+		op = next;
+	}
+}
+
 static void dispatch(struct sdv_loop *loop)
 {
 	struct io_uring_cqe *cqe;
@@ -124,6 +172,8 @@ static void dispatch(struct sdv_loop *loop)
 			continue;
 		if (op->is_timeout && result == -ETIME)
 			result = 0;
+		if (op->is_quiet)
+			quiet_drop(loop, op);
 		if (!more)
 			op->is_active = false;
 		op->done(op, result, more);
@@ -143,7 +193,10 @@ int sdv_loop_step(struct sdv_loop *loop, bool wait)
 	/* EBUSY, EAGAIN: no room for results until some are taken, which comes now. */
 	if (r < 0 && r != -EINTR && r != -EBUSY && r != -EAGAIN)
 		return r;
+	if (!io_uring_sq_ready(&loop->ring))
+		quiet_submitted(loop);
 	dispatch(loop);
+	quiet_end(loop);
 	return 0;
 }
 
@@ -185,6 +238,7 @@ static struct io_uring_sqe *start(struct sdv_loop *loop, struct sdv_op *op, int 
 	}
 	op->is_active = true;
 	op->is_timeout = false;
+	op->is_quiet = false;
 	*ret = 0;
 	return sqe;
 }
@@ -253,6 +307,24 @@ int sdv_op_recvmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, struct msgh
 int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg, int flags)
 {
 	return START(loop, op, fd, io_uring_prep_sendmsg(sqe, fd, msg, (unsigned int)(flags | MSG_NOSIGNAL)));
+}
+
+int sdv_op_sendmsg_quiet(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg,
+			 size_t len, int flags)
+{
+	/* MSG_DONTWAIT keeps the ring from going on with it behind our back. */
+	int r = START(loop, op, fd, {
+		io_uring_prep_sendmsg(sqe, fd, msg, (unsigned int)(flags | MSG_NOSIGNAL | MSG_DONTWAIT));
+		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	});
+
+	if (r)
+		return r;
+	op->is_quiet = true;
+	op->quiet_result = (int)len;
+	op->next_quiet = loop->quiet;
+	loop->quiet = op;
+	return 0;
 }
 
 int sdv_op_timeout(struct sdv_loop *loop, struct sdv_op *op, uint64_t timeout_ms)
@@ -407,7 +479,7 @@ int sdv_loop_seal(struct sdv_loop *loop, uint32_t kinds)
 			};
 	rules[nr++] = (struct io_uring_restriction){
 		.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
-		.sqe_flags = IOSQE_FIXED_FILE,
+		.sqe_flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS,
 	};
 	rules[nr++] = (struct io_uring_restriction){
 		.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,

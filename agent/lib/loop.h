@@ -38,6 +38,9 @@ struct sdv_op {
 	sdv_op_fn done;
 	bool is_active;
 	bool is_timeout; /* loop.c's: -ETIME means that it fired */
+	bool is_quiet;	 /* loop.c's: no result within its round means @quiet_result */
+	int quiet_result;
+	struct sdv_op *next_quiet;
 	struct {
 		long long sec, nsec;
 	} timeout; /* loop.c's: laid out as __kernel_timespec */
@@ -73,6 +76,16 @@ int sdv_op_recv(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, siz
 int sdv_op_send(struct sdv_loop *loop, struct sdv_op *op, int fd, const void *buf, size_t len, int flags);
 int sdv_op_recvmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, struct msghdr *msg, int flags);
 int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg, int flags);
+/*
+ * The same, all of @len bytes that @msg has at once or not at all, and no reason
+ * for a round to end: @op->done is called when the round that submits it ends for
+ * another reason.  So a round that has only this to submit goes to sleep, and
+ * saves a system call.  A result below @len, -EAGAIN for none, says that the
+ * socket had no room.  @flags: MSG_WAITALL, or 0 where the socket refuses that
+ * and takes a message of this length whole or not at all.
+ */
+int sdv_op_sendmsg_quiet(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg,
+			 size_t len, int flags);
 int sdv_op_timeout(struct sdv_loop *loop, struct sdv_op *op,
 		   uint64_t timeout_ms); /* result: 0 when it fired */
 int sdv_op_read(struct sdv_loop *loop, struct sdv_op *op, int fd, void *buf, size_t len, uint64_t offset);

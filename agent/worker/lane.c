@@ -18,6 +18,8 @@
 #define DIRECT 4096u
 /* And from here on it is likely that the next one is as long. */
 #define LONG   (16u << 10)
+/* The longest record of TLS (RFC 8446, section 5.1). */
+#define RECORD (16u << 10)
 
 static void lane_parse(struct sdv_lane *lane);
 
@@ -329,6 +331,7 @@ static void lane_parse(struct sdv_lane *lane)
 	lane_receive(lane);
 }
 
+/* What a socket had no room for, or what is not to be waited for. */
 static void lane_send(struct sdv_lane *lane)
 {
 	/* Kernel TLS knows no MSG_WAITALL in a send of a ring: what is short is continued. */
@@ -339,19 +342,34 @@ static void lane_send(struct sdv_lane *lane)
 		sdv_lane_close(lane, r);
 }
 
+/*
+ * A send that ends when the next request comes saves a lone requester's lender
+ * one system call of three.  Not while what it ends is waited for: its memory, or
+ * its turn.  Nor where it is long, and there may be no room for it.  Kernel TLS
+ * knows no MSG_WAITALL, but takes what fits a record as a whole: it waits for
+ * room, and with MSG_DONTWAIT gives up, only before it.
+ */
+static bool may_send_quietly(const struct sdv_lane *lane, size_t len)
+{
+	return len <= RECORD && !lane->tx && !lane->worker->waiting;
+}
+
 /* Sends as many of the waiting replies as one message takes. */
 static void lane_flush(struct sdv_lane *lane)
 {
 	struct sdv_request *last = NULL;
 	unsigned int nr = 0;
+	size_t len = 0;
+	int r;
 
 	if (lane->state != SDV_LANE_OPEN || lane->send_op.is_active || !lane->tx)
 		return;
-	for (struct sdv_request *r = lane->tx; r && nr + 2 <= SDV_LANE_IOV; r = r->next) {
-		lane->iov[nr++] = (struct iovec){ &r->reply, sizeof(r->reply) };
-		if (r->reply_len)
-			lane->iov[nr++] = (struct iovec){ r->data, r->reply_len };
-		last = r;
+	for (struct sdv_request *next = lane->tx; next && nr + 2 <= SDV_LANE_IOV; next = next->next) {
+		lane->iov[nr++] = (struct iovec){ &next->reply, sizeof(next->reply) };
+		if (next->reply_len)
+			lane->iov[nr++] = (struct iovec){ next->data, next->reply_len };
+		len += sizeof(next->reply) + next->reply_len;
+		last = next;
 	}
 	lane->tx_sent = lane->tx;
 	lane->tx = last->next;
@@ -359,7 +377,14 @@ static void lane_flush(struct sdv_lane *lane)
 	if (!lane->tx)
 		lane->tx_end = &lane->tx;
 	lane->msg = (struct msghdr){ .msg_iov = lane->iov, .msg_iovlen = nr };
-	lane_send(lane);
+	if (!may_send_quietly(lane, len)) {
+		lane_send(lane);
+		return;
+	}
+	r = sdv_op_sendmsg_quiet(lane->worker->loop, &lane->send_op, SDV_FIXED(SDV_SLOT_LANES + lane->index),
+				 &lane->msg, len, lane->is_clear ? MSG_WAITALL : 0);
+	if (r)
+		sdv_lane_close(lane, r);
 }
 
 static void lane_sent(struct sdv_op *op, int result, bool more)

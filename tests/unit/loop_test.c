@@ -65,6 +65,76 @@ TEST("what is sent on one end is received at the other")
 	close(fds[1]);
 }
 
+static struct again {
+	int fd;
+	char *buf;
+} again;
+
+static void receive_again(struct sdv_op *op, int result, bool more)
+{
+	done(op, result, more);
+	CHECK(!sdv_op_recv(loop, op, again.fd, again.buf, 8, 0));
+}
+
+TEST("a quiet send is over when its round is, and ends none")
+{
+	struct sdv_op send_op = { .done = done }, recv_op = { .done = done };
+	char buf[8];
+	struct iovec iov = { "hello", 5 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fds[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	sealed_loop(1u << SDV_OP_SENDMSG | 1u << SDV_OP_RECV, fds[0]);
+	CHECK(!sdv_op_sendmsg_quiet(loop, &send_op, SDV_FIXED(0), &msg, 5, MSG_WAITALL));
+	CHECK(send_op.is_active && !nr_done);
+	CHECK(!sdv_loop_step(loop, false));
+	CHECK(nr_done == 1 && last_result == 5 && !send_op.is_active);
+	CHECK(recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT) == 5);
+
+	/* Two operations in one round that waits: the one that tells ends it, and both are over. */
+	CHECK(send(fds[1], "hi", 2, 0) == 2);
+	CHECK(!sdv_op_recv(loop, &recv_op, SDV_FIXED(0), buf, sizeof(buf), 0));
+	CHECK(!sdv_op_sendmsg_quiet(loop, &send_op, SDV_FIXED(0), &msg, 5, MSG_WAITALL));
+	CHECK(!sdv_loop_step(loop, true));
+	CHECK(nr_done == 3 && last_result == 5 && !recv_op.is_active && !send_op.is_active);
+
+	/* Also where the callbacks of its round have started something else. */
+	recv_op.done = receive_again;
+	again = (struct again){ SDV_FIXED(0), buf };
+	CHECK(send(fds[1], "hi", 2, 0) == 2);
+	CHECK(!sdv_op_recv(loop, &recv_op, SDV_FIXED(0), buf, sizeof(buf), 0));
+	CHECK(!sdv_op_sendmsg_quiet(loop, &send_op, SDV_FIXED(0), &msg, 5, MSG_WAITALL));
+	CHECK(!sdv_loop_step(loop, true));
+	CHECK(nr_done == 5 && recv_op.is_active && !send_op.is_active);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+TEST("a quiet send tells what there was no room for, and may be started again from there")
+{
+	static char bytes[4 << 20];
+	struct sdv_op send_op = { .done = done };
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fds[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	sealed_loop(1u << SDV_OP_SENDMSG, fds[0]);
+	CHECK(!sdv_op_sendmsg_quiet(loop, &send_op, SDV_FIXED(0), &msg, sizeof(bytes), MSG_WAITALL));
+	CHECK(!sdv_loop_step(loop, true));
+	CHECK(nr_done == 1 && last_result > 0 && last_result < (int)sizeof(bytes) && !send_op.is_active);
+	CHECK(!sdv_op_sendmsg_quiet(loop, &send_op, SDV_FIXED(0), &msg, sizeof(bytes), MSG_WAITALL));
+	CHECK(!sdv_loop_step(loop, true));
+	CHECK(nr_done == 2 && last_result == -EAGAIN);
+	close(fds[1]);
+	CHECK(!sdv_op_sendmsg_quiet(loop, &send_op, SDV_FIXED(0), &msg, sizeof(bytes), MSG_WAITALL));
+	CHECK(!sdv_loop_step(loop, true));
+	CHECK(nr_done == 3 && last_result < 0 && last_result != -EAGAIN);
+	CHECK(!sdv_loop_step(loop, false) && nr_done == 3);
+	close(fds[0]);
+}
+
 TEST("a timeout fires with 0, a cancelled one ends with -ECANCELED")
 {
 	struct sdv_op op = { .done = done };

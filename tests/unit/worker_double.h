@@ -21,7 +21,7 @@
 #define DOUBLE_DISK (1u << 20)
 #define DOUBLE_OUT  (5u << 20)
 
-enum double_kind { DOUBLE_RECV, DOUBLE_SEND, DOUBLE_DISK_OP, DOUBLE_DONE };
+enum double_kind { DOUBLE_RECV, DOUBLE_SEND, DOUBLE_QUIET, DOUBLE_DISK_OP, DOUBLE_DONE };
 
 struct double_op {
 	struct sdv_op *op;
@@ -31,6 +31,7 @@ struct double_op {
 	size_t len;
 	const struct msghdr *msg;
 	bool wants_all;
+	bool is_sent; /* quiet, and over; told when the round ends */
 	int result;
 };
 
@@ -45,7 +46,7 @@ static struct {
 		uint8_t *out;
 		size_t out_len;
 	} lanes[SUPERDEV_MAX_LANES];
-	unsigned int nr_sends;
+	unsigned int nr_sends, nr_quiet;
 	unsigned int nr_disk_ops;
 	int last_rw_flags;
 	int last_mode;
@@ -88,6 +89,16 @@ int sdv_op_sendmsg(struct sdv_loop *loop, struct sdv_op *op, int fd, const struc
 						  .msg = msg });
 }
 
+int sdv_op_sendmsg_quiet(struct sdv_loop *loop, struct sdv_op *op, int fd, const struct msghdr *msg,
+			 size_t len, int flags)
+{
+	(void)loop, (void)flags;
+	return double_add(op, (struct double_op){ .kind = DOUBLE_QUIET,
+						  .slot = (unsigned int)(SDV_FIXED(0) - fd) - SDV_SLOT_LANES,
+						  .len = len,
+						  .msg = msg });
+}
+
 int sdv_op_install(struct sdv_loop *loop, struct sdv_op *op, unsigned int index, int *fd)
 {
 	(void)loop, (void)index, (void)fd;
@@ -100,7 +111,8 @@ int sdv_op_cancel(struct sdv_loop *loop, struct sdv_op *op)
 	for (unsigned int i = 0; i < dbl.nr_ops; i++)
 		if (dbl.ops[i].op == op) {
 			dbl.ops[i].kind = DOUBLE_DONE;
-			dbl.ops[i].result = -ECANCELED;
+			dbl.ops[i].result = dbl.ops[i].is_sent ? dbl.ops[i].result : -ECANCELED;
+			dbl.ops[i].is_sent = false;
 		}
 	return 0;
 }
@@ -178,10 +190,32 @@ int sdv_op_discard(struct sdv_loop *loop, struct sdv_op *op, int fd, uint64_t of
 	return sdv_op_fallocate(loop, op, fd, 0, offset, len);
 }
 
-/* 0: it still waits. */
+/* What the socket takes of a message. */
+static int double_take(const struct double_op *one)
+{
+	size_t room = dbl.max_send ? dbl.max_send : SIZE_MAX;
+	int taken = 0;
+
+	dbl.nr_sends++;
+	for (size_t i = 0; i < one->msg->msg_iovlen && room; i++) {
+		size_t part = one->msg->msg_iov[i].iov_len;
+
+		part = part < room ? part : room;
+		room -= part;
+		taken += (int)part;
+		if (dbl.lanes[one->slot].out_len + part > DOUBLE_OUT)
+			continue; /* fuzzers ask for more than they look at */
+		memcpy(dbl.lanes[one->slot].out + dbl.lanes[one->slot].out_len, one->msg->msg_iov[i].iov_base,
+		       part);
+		dbl.lanes[one->slot].out_len += part;
+	}
+	return taken;
+}
+
+/* False: it still waits. */
 static bool double_finish(struct double_op *one, int *ret_result)
 {
-	size_t len = one->len, room;
+	size_t len = one->len;
 
 	switch (one->kind) {
 	case DOUBLE_DISK_OP: *ret_result = one->result; return !dbl.holds_disk;
@@ -201,24 +235,26 @@ static bool double_finish(struct double_op *one, int *ret_result)
 		dbl.lanes[one->slot].in_len -= len;
 		return true;
 	case DOUBLE_SEND:
-		dbl.nr_sends++;
-		room = dbl.max_send ? dbl.max_send : SIZE_MAX;
-		*ret_result = 0;
-		for (size_t i = 0; i < one->msg->msg_iovlen && room; i++) {
-			size_t part = one->msg->msg_iov[i].iov_len;
-
-			part = part < room ? part : room;
-			room -= part;
-			*ret_result += (int)part;
-			if (dbl.lanes[one->slot].out_len + part > DOUBLE_OUT)
-				continue; /* fuzzers ask for more than they look at */
-			memcpy(dbl.lanes[one->slot].out + dbl.lanes[one->slot].out_len,
-			       one->msg->msg_iov[i].iov_base, part);
-			dbl.lanes[one->slot].out_len += part;
-		}
+		*ret_result = double_take(one);
 		return true;
+	case DOUBLE_QUIET:
+		if (one->is_sent)
+			return false;
+		*ret_result = one->result = double_take(one);
+		one->is_sent = *ret_result == (int)one->len;
+		dbl.nr_quiet += one->is_sent;
+		return !one->is_sent;
 	}
 	return false;
+}
+
+static void double_tell(unsigned int i, int result)
+{
+	struct sdv_op *op = dbl.ops[i].op;
+
+	memmove(&dbl.ops[i], &dbl.ops[i + 1], (--dbl.nr_ops - i) * sizeof(*dbl.ops));
+	op->is_active = false;
+	op->done(op, result, false);
 }
 
 /* Rounds of the loop, until nothing more can happen. */
@@ -233,21 +269,24 @@ static void double_turn(void)
 		moves = false;
 		nr = dbl.nr_ops;
 		for (unsigned int i = 0; i < nr;) {
-			struct double_op one = dbl.ops[i];
 			int result;
 
-			if (!double_finish(&one, &result)) {
+			if (!double_finish(&dbl.ops[i], &result)) {
 				i++;
 				continue;
 			}
-			memmove(&dbl.ops[i], &dbl.ops[i + 1], (--dbl.nr_ops - i) * sizeof(one));
-			nr--;
-			one.op->is_active = false;
-			one.op->done(one.op, result, false);
+			double_tell(i, result);
 			moves = true;
 			/* A callback may have changed what is pending: look at all again. */
 			i = 0;
 			nr = dbl.nr_ops;
+		}
+		/* Otherwise the loop sleeps. */
+		for (unsigned int i = 0; i < dbl.nr_ops && moves;) {
+			if (dbl.ops[i].is_sent)
+				double_tell(i, dbl.ops[i].result);
+			else
+				i++;
 		}
 	}
 }
@@ -296,7 +335,7 @@ static void double_open(const struct sdv_worker_class *class, size_t arena, uint
 	worker->flags = flags;
 	worker->lane_down = double_lane_down;
 	dbl.max_recv = dbl.max_send = dbl.max_disk = 0;
-	dbl.nr_sends = dbl.nr_disk_ops = 0;
+	dbl.nr_sends = dbl.nr_quiet = dbl.nr_disk_ops = 0;
 	dbl.holds_disk = false;
 	dbl.disk_error = dbl.start_error = 0;
 	dbl.down = 0;

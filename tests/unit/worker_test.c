@@ -115,6 +115,44 @@ TEST("many small frames that come at once are answered in one send")
 	CHECK(double_close());
 }
 
+TEST("in clear, a lone reply leaves while the loop sleeps, and one that does not fit wakes it")
+{
+	stream_len = 0;
+	double_open(&sdv_null_class, ARENA, 0);
+	double_lane(0, true);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct sdv_head reply;
+
+		dbl.max_send = i == 1 ? 20 : 0;
+		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 5 }, "hello", true);
+		stream_send(0);
+		CHECK(dbl.nr_quiet == (i == 0 ? 1 : i));
+		reply = reply_take(0, block);
+		CHECK(reply.tag == i && reply.length == 5 && !memcmp(block, "hello", 5));
+	}
+	CHECK(dbl.worker.nr_running == 1);
+	CHECK(double_close());
+}
+
+TEST("no reply is quiet while a lane waits for the memory that it holds")
+{
+	unsigned int nr = ARENA / 65536 + 2;
+
+	stream_len = 0;
+	double_open(&sdv_null_class, ARENA, 0);
+	double_lane(0, true);
+	double_lane(1, true);
+	for (uint32_t i = 0; i < nr; i++)
+		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_SOURCE, .tag = i, .count = 65536 }, NULL, true);
+	dbl.lanes[1].in = dbl.lanes[0].in = stream;
+	dbl.lanes[1].in_len = dbl.lanes[0].in_len = stream_len;
+	stream_len = 0;
+	double_turn();
+	CHECK(dbl.lanes[0].out_len == nr * (sizeof(struct superdev_frame) + 65536));
+	CHECK(dbl.lanes[1].out_len == dbl.lanes[0].out_len);
+	CHECK(double_close());
+}
+
 TEST("frames that come byte by byte, and replies that leave so, are the same")
 {
 	begin(&sdv_null_class);
