@@ -31,11 +31,11 @@ refused() {
 
 # eventually SECONDS "what" COMMAND…: waits until the command succeeds.
 eventually() {
-	local seconds=$1 what=$2 end
+	local seconds=$1 what=$2 end said=
 	end=$(($(date +%s) + $1))
 	shift 2
-	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s)" -lt "$end" ] || fail "not within $seconds s: $what"
+	until said=$("$@" 2>&1); do
+		[ "$(date +%s)" -lt "$end" ] || fail "not within $seconds s: $what; the last that was said: $said"
 		sleep 0.2
 	done
 }

@@ -111,7 +111,14 @@ case $(try why true class null) in
 *) fail "a run takes 4 ms, a round trip is more: $(home superdev policy try true class null)" ;;
 esac
 home sh -c 'kill $(cat /tmp/policy/busy)'
-eventually 20 "there is room again" home sh -c 'superdev policy try sh class null | grep -q "room here"'
+# Alone: who reads a pipe may want the processor, too.
+there_is_room() {
+	local answer
+	answer=$(home superdev policy try sh class null)
+	printf '%s\n' "$answer"
+	[[ $answer == *"room here"* ]]
+}
+eventually 20 "there is room again" there_is_room
 
 step "fastest compares what is expected here and there"
 home superdev policy load $policies/fastest.bpf.o
