@@ -24,6 +24,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 CC ?= cc
 CLANG ?= clang
+BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
 PKGS := libbpf liburing libnl-3.0 libnl-genl-3.0 gnutls libseccomp libkmod json-c libcap libxxhash
 # Evaluated once, and only by what compiles: make modules needs none of them.
@@ -157,6 +158,15 @@ $(O)/bpf/%.bpf.o: bpf/policy/%.bpf.c Makefile
 	$(bpf_object)
 $(O)/bpf/tests/%.bpf.o: tests/bpf/%.bpf.c Makefile
 	$(bpf_object)
+
+# What the agent loads by itself is part of it.
+$(O)/bpf/meter.bpf.o: bpf/meter/meter.bpf.c Makefile
+	$(bpf_object)
+$(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< >$@.tmp && mv $@.tmp $@
+$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_meter.o): $(O)/bpf/meter.skel.h
+$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_meter.o): OUR_CFLAGS += -I$(O)/bpf
 bpf: $(BPF)
 bpf-tests: $(BPF_TESTS)
 

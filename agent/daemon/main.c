@@ -26,6 +26,7 @@
 #include "lease_home.h"
 #include "lease_lender.h"
 #include "listen.h"
+#include "meter.h"
 #include "module.h"
 #include "notify.h"
 #include "offer.h"
@@ -352,6 +353,7 @@ static int start(struct daemon *d)
 		return r;
 	workers_tidy(d);
 	cgroups_tidy(d);
+	meter_start(d);
 	return 0;
 }
 
@@ -372,6 +374,7 @@ static void stop(struct daemon *d)
 	state_close(d);
 	lanes_close(d);
 	helpers_close(d);
+	meter_close(d);
 	/* Cancelled operations still have to say so. */
 	while ((!list_is_empty(&d->conns) || !list_is_empty(&d->helpers) || !list_is_empty(&d->workers)) &&
 	       sdv_loop_step(d->loop, true) >= 0)
@@ -381,7 +384,7 @@ static void stop(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { 0 };
+	struct daemon d = { .meter = -1 };
 	const struct sdv_loop_params params = { .entries = 1024 };
 	struct signals signals = { .fd = -1 };
 	int r;

@@ -2,7 +2,7 @@
 /*
  * bpf.h: BPF objects into the kernel, and what holds them there.
  *
- * The only file that knows libbpf.
+ * bpf.c has policies, bpf_meter.c the meter; nobody else knows libbpf.
  */
 #ifndef SDV_BPF_H
 #define SDV_BPF_H
@@ -38,5 +38,17 @@ int sdv_bpf_policy_load(const char *file, char why[SDV_BPF_WHY_SIZE]);
  * Return: 0; -ENOENT: there is no pin; -errno.
  */
 int sdv_bpf_policy_unpin(void);
+
+/**
+ * sdv_bpf_meter_load - programs are measured from now on
+ * @why:	set to what went wrong
+ * @size:	bytes of it
+ *
+ * Takes long: the kernel's types are read.
+ *
+ * Return: a descriptor that keeps it so until it is closed, in every process; or
+ * -EPERM: not permitted; -ENOENT, -ESRCH, …: what the kernel lacks.
+ */
+int sdv_bpf_meter_load(char *why, size_t size);
 
 #endif

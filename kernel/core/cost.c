@@ -27,7 +27,11 @@ struct cost_entry {
 static struct cost_entry (*cost_sets)[COST_WAYS];
 static u64 cost_clock;
 static u32 cost_seed __read_mostly;
-/* All entries and the clock; held for a few comparisons, from any process context. */
+/*
+ * All entries and the clock; held for a few comparisons, from any process context.
+ * A program that measures may have been called by something that is traced below
+ * it, so who tells does not wait.
+ */
 static DEFINE_SPINLOCK(cost_lock);
 
 /**
@@ -98,15 +102,17 @@ static u64 average(u64 old, u64 value, bool is_first)
  * @cpu_us: processor time that it took, microseconds
  *
  * Context: process, also with preemption disabled; not from interrupts.
+ * Return: true, or false where the table was in use, and this run does not count.
  */
-void sdv_cost_learn(const struct superdev_program *program, bool is_remote, u64 wall_us,
+bool sdv_cost_learn(const struct superdev_program *program, bool is_remote, u64 wall_us,
 		    u64 cpu_us)
 {
 	struct cost_entry *set = cost_set(program), *entry;
 	struct superdev_cost *cost;
 	unsigned int i;
 
-	guard(spinlock)(&cost_lock);
+	if (!spin_trylock(&cost_lock))
+		return false;
 	entry = cost_find(set, program);
 	if (!entry) {
 		entry = &set[0];
@@ -125,6 +131,8 @@ void sdv_cost_learn(const struct superdev_program *program, bool is_remote, u64 
 		cost->wall_us = average(cost->wall_us, wall_us, !cost->runs);
 		cost->runs += cost->runs < U32_MAX;
 	}
+	spin_unlock(&cost_lock);
+	return true;
 }
 EXPORT_SYMBOL_GPL(sdv_cost_learn);
 

@@ -31,6 +31,9 @@ static int __init superdev_init(void)
 	err = sdv_policy_bpf_init();
 	if (err)
 		goto err_registry;
+	err = sdv_cost_bpf_init();
+	if (err)
+		goto err_registry;
 	err = sdv_netlink_init();
 	if (err)
 		goto err_registry;

@@ -3,8 +3,8 @@
  * policy.h: where work goes, and why.
  *
  * policy.c has the policy that is attached and asks it, policy-bpf.c lets BPF
- * be one, cost.c remembers what programs cost.  Class modules ask;
- * netlink-policy.c shows.  What policies see, struct superdev_*, they read by
+ * be one, cost.c remembers what programs cost, cost-bpf.c lets BPF measure it.
+ * Class modules ask; netlink-policy.c shows.  What policies see, struct superdev_*, they read by
  * name (CO-RE): members may be added and moved, but keep name and meaning.
  */
 #ifndef _SUPERDEV_POLICY_H
@@ -213,16 +213,22 @@ void sdv_notify_policy(void);
 /* cost.c */
 void sdv_program_of(const struct inode *inode, struct superdev_program *ret_program);
 bool sdv_cost_get(const struct superdev_program *program, struct superdev_cost *ret_cost);
-void sdv_cost_learn(const struct superdev_program *program, bool is_remote, u64 wall_us,
+bool sdv_cost_learn(const struct superdev_program *program, bool is_remote, u64 wall_us,
 		    u64 cpu_us);
 int sdv_cost_init(void);
 void sdv_cost_exit(void);
 
-/* policy-bpf.c, where the kernel has what it takes. */
+/* policy-bpf.c and cost-bpf.c, where the kernel has what it takes. */
 #ifdef CONFIG_BPF_JIT
 int sdv_policy_bpf_init(void);
+int sdv_cost_bpf_init(void);
 #else
 static inline int sdv_policy_bpf_init(void)
+{
+	return 0;
+}
+
+static inline int sdv_cost_bpf_init(void)
 {
 	return 0;
 }

@@ -81,6 +81,38 @@ home python3 /tmp/policy/tests/system/policy-sight.py
 [ "$(shown 'x["name"]')" = witness ] || fail "the witness was detached: $(shown x)"
 [ "$(shown 'x["decisions"]')" = 0 ] || fail "trials were counted: $(shown x)"
 
+step "programs are measured from exec to exit, scripts as what they are"
+home sh -ec 'cd /tmp/policy; for name in first second; do cp /bin/sleep $name; done
+	printf "#!/bin/sh\n/bin/sleep 0.2\n" >script; chmod +x script'
+home superdev policy load $policies/fastest.bpf.o
+is_measured() {
+	home /tmp/policy/first 0.05
+	[ "$(try why /tmp/policy/first)" != "no run of it was seen here yet" ]
+}
+eventually 90 "programs are measured" is_measured
+[ "$(try why /tmp/policy/second)" = "no run of it was seen here yet" ] || fail "$(try why /tmp/policy/second)"
+home sh -ec 'cd /tmp/policy; ./second 0.3; ./second 0.3; ./script; ./script; ./script'
+home superdev policy load /tmp/policy/witness.bpf.o
+# ran NAME RUNS MICROSECONDS: a file's runs, and their time, at least.
+ran() {
+	local why wall
+	why=$(try why "/tmp/policy/$1")
+	echo "$1: $why"
+	wall=${why#*wall=}
+	case $why in
+	*" runs=$2 "*) [ "${wall%% *}" -ge "$3" ] && [ "${wall%% *}" -lt $(($3 * 30)) ] ;;
+	*) false ;;
+	esac
+}
+ran second 2 300000 || fail "second: $(try why /tmp/policy/second)"
+ran script 3 200000 || fail "script: $(try why /tmp/policy/script)"
+home lab-superdevd stop
+home sh -c 'cp /bin/sleep /tmp/policy/third; /tmp/policy/third 0.05'
+home superdev policy load $policies/fastest.bpf.o
+[ "$(try why /tmp/policy/third)" = "no run of it was seen here yet" ] || fail "the meter outlives its agent"
+home lab-superdevd start
+home superdev policy load /tmp/policy/witness.bpf.o
+
 introduce
 step "a policy sees how a lender of processors fares"
 lender superdev offer add cpu0 class cpu
