@@ -162,11 +162,13 @@ $(O)/bpf/tests/%.bpf.o: tests/bpf/%.bpf.c Makefile
 # What the agent loads by itself is part of it.
 $(O)/bpf/meter.bpf.o: bpf/meter/meter.bpf.c Makefile
 	$(bpf_object)
+$(O)/bpf/guard.bpf.o: bpf/guard/guard.bpf.c Makefile
+	$(bpf_object)
 $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< >$@.tmp && mv $@.tmp $@
-$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_meter.o): $(O)/bpf/meter.skel.h
-$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_meter.o): OUR_CFLAGS += -I$(O)/bpf
+$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_attach.o): $(O)/bpf/meter.skel.h $(O)/bpf/guard.skel.h
+$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_attach.o): OUR_CFLAGS += -I$(O)/bpf -Ibpf/guard
 bpf: $(BPF)
 bpf-tests: $(BPF_TESTS)
 

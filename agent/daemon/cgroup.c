@@ -249,6 +249,56 @@ int cgroup_enter(int fd, pid_t pid)
 	return write_at(fd, "worker/cgroup.procs", text);
 }
 
+int cgroup_base_id(struct daemon *d, uint64_t *ret_id)
+{
+	struct cgroups *cgroups = cgroups_get(d);
+	struct stat st;
+	int r = cgroups ? base_prepare(cgroups) : -ENOMEM;
+
+	if (r)
+		return r;
+	if (stat(cgroups->base, &st) < 0)
+		return -errno;
+	/* A cgroup's id is its directory's inode. */
+	*ret_id = st.st_ino;
+	return 0;
+}
+
+/* Calls back for each lease that has a cgroup, until one is wanted. */
+static uint64_t find_lease(struct daemon *d, bool (*is_wanted)(struct daemon *, uint64_t, ino_t, uint64_t),
+			   uint64_t arg)
+{
+	struct cgroups *cgroups = cgroups_get(d);
+	uint64_t number, found = 0;
+	struct dirent *entry;
+	char *end;
+	DIR *dir;
+
+	dir = cgroups && cgroups->base[0] ? opendir(cgroups->base) : NULL;
+	if (!dir)
+		return 0;
+	while (!found && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "lease-", 6) != 0)
+			continue;
+		number = strtoull(entry->d_name + 6, &end, 10);
+		if (end != entry->d_name + 6 && !*end && is_wanted(d, number, entry->d_ino, arg))
+			found = number;
+	}
+	closedir(dir);
+	return found;
+}
+
+static bool has_id(struct daemon *d, uint64_t number, ino_t ino, uint64_t id)
+{
+	(void)d, (void)number;
+	return ino == id;
+}
+
+uint64_t cgroup_lease(struct daemon *d, uint64_t id)
+{
+	return find_lease(d, has_id, id);
+}
+
 /* Going ------------------------------------------------------------------ */
 
 /* True: it is gone. */
@@ -322,30 +372,21 @@ void cgroup_drop(struct daemon *d, uint64_t number)
 	drop(d, number, true);
 }
 
+static bool tidy(struct daemon *d, uint64_t number, ino_t ino, uint64_t arg)
+{
+	(void)ino, (void)arg;
+	if (!lender_knows(d, number))
+		drop(d, number, false);
+	return false;
+}
+
 /*
  * Only what is empty, or will be: there may be other agents, of other network
  * namespaces, and what they started is not ours to kill.
  */
 void cgroups_tidy(struct daemon *d)
 {
-	struct cgroups *cgroups;
-	struct dirent *entry;
-	uint64_t number;
-	char *end;
-	DIR *dir;
-
-	cgroups = cgroups_get(d);
-	dir = cgroups && cgroups->base[0] ? opendir(cgroups->base) : NULL;
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "lease-", 6) != 0)
-			continue;
-		number = strtoull(entry->d_name + 6, &end, 10);
-		if (end != entry->d_name + 6 && !*end && !lender_knows(d, number))
-			drop(d, number, false);
-	}
-	closedir(dir);
+	find_lease(d, tidy, 0);
 }
 
 void cgroups_close(struct daemon *d)

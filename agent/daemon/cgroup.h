@@ -36,6 +36,11 @@ int cgroup_enter(int fd, pid_t pid);
  */
 void cgroup_drop(struct daemon *d, uint64_t number);
 
+/* The id of BASE, which is made if need be.  Return: 0 or -errno; -EOPNOTSUPP: there is no cgroup v2. */
+int cgroup_base_id(struct daemon *d, uint64_t *ret_id);
+/* The number of the lease whose cgroup has that id, or 0. */
+uint64_t cgroup_lease(struct daemon *d, uint64_t id);
+
 /* Those that are empty and that no lease of @d names. */
 void cgroups_tidy(struct daemon *d);
 /* The daemon ends; what is not empty yet is the next one's to tidy. */

@@ -59,6 +59,7 @@ struct daemon {
 	struct pairing *pairing;
 	struct lane_watch *lane_watch;
 	struct cgroups *cgroups; /* cgroup.c */
+	struct guard *guard;     /* guard.c */
 	int meter;               /* meter.c: a descriptor that keeps it, or -1 */
 };
 

@@ -21,6 +21,7 @@
 #include "conf.h"
 #include "conn.h"
 #include "daemon.h"
+#include "guard.h"
 #include "helper.h"
 #include "lane_home.h"
 #include "lease_home.h"
@@ -354,6 +355,7 @@ static int start(struct daemon *d)
 	workers_tidy(d);
 	cgroups_tidy(d);
 	meter_start(d);
+	guard_start(d);
 	return 0;
 }
 
@@ -375,6 +377,7 @@ static void stop(struct daemon *d)
 	lanes_close(d);
 	helpers_close(d);
 	meter_close(d);
+	guard_close(d);
 	/* Cancelled operations still have to say so. */
 	while ((!list_is_empty(&d->conns) || !list_is_empty(&d->helpers) || !list_is_empty(&d->workers)) &&
 	       sdv_loop_step(d->loop, true) >= 0)

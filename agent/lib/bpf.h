@@ -2,12 +2,13 @@
 /*
  * bpf.h: BPF objects into the kernel, and what holds them there.
  *
- * bpf.c has policies, bpf_meter.c the meter; nobody else knows libbpf.
+ * bpf.c has policies, bpf_attach.c what the agent attaches; nobody else knows libbpf.
  */
 #ifndef SDV_BPF_H
 #define SDV_BPF_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Where bpffs is, and below it the link that keeps a policy attached. */
 #define SDV_BPF_FS         "/sys/fs/bpf"
@@ -40,7 +41,7 @@ int sdv_bpf_policy_load(const char *file, char why[SDV_BPF_WHY_SIZE]);
 int sdv_bpf_policy_unpin(void);
 
 /**
- * sdv_bpf_meter_load - programs are measured from now on
+ * sdv_bpf_meter_load - programs are measured from now on; see bpf/meter
  * @why:	set to what went wrong
  * @size:	bytes of it
  *
@@ -50,5 +51,41 @@ int sdv_bpf_policy_unpin(void);
  * -EPERM: not permitted; -ENOENT, -ESRCH, …: what the kernel lacks.
  */
 int sdv_bpf_meter_load(char *why, size_t size);
+
+/**
+ * sdv_bpf_guard_load - guests are guarded from now on; see bpf/guard
+ * @cgroup:	id of the cgroup below which each lease has one
+ * @why:	set to what went wrong
+ * @size:	bytes of it
+ *
+ * Return: a descriptor for sdv_bpf_guard_open(), or as sdv_bpf_meter_load().
+ */
+int sdv_bpf_guard_load(uint64_t cgroup, char *why, size_t size);
+
+struct sdv_bpf_guard;
+
+/**
+ * typedef sdv_bpf_denied_fn - a guest was denied something
+ * @arg:	as given to sdv_bpf_guard_open()
+ * @lease:	id of the lease's cgroup
+ * @pid:	of the guest
+ * @what:	the rest of "it tried to …"
+ * @comm:	name of the guest, at most 16 bytes, maybe without a zero
+ */
+typedef void (*sdv_bpf_denied_fn)(void *arg, uint64_t lease, uint32_t pid, const char *what, const char *comm);
+
+/**
+ * sdv_bpf_guard_open - listens to the guard, and keeps it
+ * @fd:		from sdv_bpf_guard_load(), maybe of another process; taken over
+ *
+ * Return: 0; -ENOMEM; or what the kernel says to its map.
+ */
+int sdv_bpf_guard_open(int fd, sdv_bpf_denied_fn denied, void *arg, struct sdv_bpf_guard **ret_guard);
+/* Readable when there are denials. */
+int sdv_bpf_guard_fd(const struct sdv_bpf_guard *guard);
+/* Calls back for each. */
+void sdv_bpf_guard_read(struct sdv_bpf_guard *guard);
+/* Guests are no longer guarded. */
+void sdv_bpf_guard_close(struct sdv_bpf_guard *guard);
 
 #endif

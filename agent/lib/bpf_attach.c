@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * bpf_attach.c: what the agent attaches by itself: the meter and the guard.
+ *
+ * Loading takes long, as the kernel's types are read for it, so a process that
+ * ends does it.  What keeps programs attached, and maps, it hands over in one
+ * descriptor: a socket in whose queue their descriptors lie.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bpf.h"
+#include "guard.h"
+#include "guard.skel.h"
+#include "meter.skel.h"
+
+/* Links of one object, and a map. */
+#define KEPT_MAX 32
+
+struct sdv_bpf_guard {
+	struct ring_buffer *ring;
+	sdv_bpf_denied_fn denied;
+	void *arg;
+	int kept[KEPT_MAX]; /* [0] is the ring's map */
+	unsigned int nr_kept;
+};
+
+/* The last line that the library or the verifier said. */
+static char said[160];
+
+static int say(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level != LIBBPF_DEBUG) {
+		vsnprintf(said, sizeof(said), format, args);
+		said[strcspn(said, "\n")] = 0;
+	}
+	return 0;
+}
+
+static void said_begin(void)
+{
+	said[0] = 0;
+	libbpf_set_print(say);
+}
+
+static int said_fail(int r, char *why, size_t size)
+{
+	snprintf(why, size, "%s (%.150s)", strerror(-r), said);
+	return r;
+}
+
+union kept_control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(int) * KEPT_MAX)];
+};
+
+/* The links of @object, behind @map where that is not -1. */
+static int keep(const struct bpf_object_skeleton *skeleton, int map)
+{
+	union kept_control control = { 0 };
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
+	int fds[KEPT_MAX], pair[2], r = 0;
+	unsigned int nr = 0;
+
+	if (map >= 0)
+		fds[nr++] = map;
+	for (int i = 0; i < skeleton->prog_cnt; i++) {
+		const struct bpf_prog_skeleton *prog =
+			(const void *)((const char *)skeleton->progs + (size_t)i * skeleton->prog_skel_sz);
+
+		if (!*prog->link)
+			continue; /* of a hook that this kernel lacks */
+		if (nr == KEPT_MAX)
+			return -E2BIG;
+		fds[nr++] = bpf_link__fd(*prog->link);
+	}
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	msg.msg_controllen = CMSG_SPACE(sizeof(int) * nr);
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int) * nr);
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * nr);
+	if (sendmsg(pair[0], &msg, MSG_NOSIGNAL) < 0)
+		r = -errno;
+	close(pair[0]);
+	if (!r)
+		return pair[1];
+	close(pair[1]);
+	return r;
+}
+
+/* Meter ------------------------------------------------------------------ */
+
+int sdv_bpf_meter_load(char *why, size_t size)
+{
+	struct meter_bpf *meter;
+	int r;
+
+	said_begin();
+	meter = meter_bpf__open();
+	r = meter ? meter_bpf__load(meter) : -errno;
+	if (!r)
+		r = meter_bpf__attach(meter);
+	if (!r)
+		r = keep(meter->skeleton, -1);
+	meter_bpf__destroy(meter);
+	return r < 0 ? said_fail(r, why, size) : r;
+}
+
+/* Guard ------------------------------------------------------------------ */
+
+int sdv_bpf_guard_load(uint64_t cgroup, char *why, size_t size)
+{
+	struct guard_bpf *guard;
+	int r;
+
+	said_begin();
+	guard = guard_bpf__open();
+	r = guard ? 0 : -errno;
+	if (!r) {
+		guard->rodata->leases_cgroup = cgroup;
+		bpf_program__set_autoload(guard->progs.guard_uring_allowed,
+					  libbpf_find_vmlinux_btf_id("uring_allowed", BPF_LSM_MAC) > 0);
+		r = guard_bpf__load(guard);
+	}
+	if (!r)
+		r = guard_bpf__attach(guard);
+	if (!r)
+		r = keep(guard->skeleton, bpf_map__fd(guard->maps.denials));
+	guard_bpf__destroy(guard);
+	return r < 0 ? said_fail(r, why, size) : r;
+}
+
+static int denial_come(void *arg, void *data, size_t size)
+{
+	static const char *const names[GUARD_NR] = GUARD_NAMES;
+	const struct sdv_bpf_guard *guard = arg;
+	const struct guard_denial *denial = data;
+
+	if (size >= sizeof(*denial) && denial->what < GUARD_NR)
+		guard->denied(guard->arg, denial->lease, denial->pid, names[denial->what], denial->comm);
+	return 0;
+}
+
+/* What lies in the queue of @fd, which is closed. */
+static int kept_take(struct sdv_bpf_guard *guard, int fd)
+{
+	union kept_control control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int r = n < 0 ? -errno : 0;
+
+	close(fd);
+	if (r)
+		return r;
+	if (!msg.msg_controllen || control.header.cmsg_type != SCM_RIGHTS)
+		return -EPROTO;
+	guard->nr_kept = (unsigned int)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(guard->kept, CMSG_DATA(&control.header), sizeof(int) * guard->nr_kept);
+	return 0;
+}
+
+int sdv_bpf_guard_open(int fd, sdv_bpf_denied_fn denied, void *arg, struct sdv_bpf_guard **ret_guard)
+{
+	struct sdv_bpf_guard *guard = calloc(1, sizeof(*guard));
+	int r;
+
+	if (!guard) {
+		close(fd);
+		return -ENOMEM;
+	}
+	guard->denied = denied;
+	guard->arg = arg;
+	r = kept_take(guard, fd);
+	if (!r) {
+		guard->ring = ring_buffer__new(guard->kept[0], denial_come, guard, NULL);
+		r = guard->ring ? 0 : -errno;
+	}
+	if (r) {
+		sdv_bpf_guard_close(guard);
+		return r;
+	}
+	*ret_guard = guard;
+	return 0;
+}
+
+int sdv_bpf_guard_fd(const struct sdv_bpf_guard *guard)
+{
+	return ring_buffer__epoll_fd(guard->ring);
+}
+
+void sdv_bpf_guard_read(struct sdv_bpf_guard *guard)
+{
+	ring_buffer__consume(guard->ring);
+}
+
+void sdv_bpf_guard_close(struct sdv_bpf_guard *guard)
+{
+	if (!guard)
+		return;
+	ring_buffer__free(guard->ring);
+	for (unsigned int i = 0; i < guard->nr_kept; i++)
+		close(guard->kept[i]);
+	free(guard);
+}
