@@ -303,6 +303,7 @@ static int field_put(struct nl_msg *msg, const struct sdv_nl_field *field, const
 		return nle_to_errno(nla_put(msg, field->attr, len, member));
 	case SDV_NL_FLAG: return *(const bool *)member ? nle_to_errno(nla_put_flag(msg, field->attr)) : 0;
 	case SDV_NL_PROPERTY: return properties_put(msg, field->attr, (const struct sdv_offer_info *)object);
+	case SDV_NL_CANDIDATE: break;
 	}
 	return -EINVAL;
 }
@@ -420,6 +421,46 @@ int sdv_nl_policy_del(struct sdv_nl *nl)
 	struct answer answer = { 0 };
 
 	return request(nl, SUPERDEV_CMD_POLICY_DEL, &sdv_nl_policy_set, NULL, 0, &answer);
+}
+
+int sdv_nl_spread(struct sdv_nl *nl, int cmd, const char *cgroup)
+{
+	struct sdv_spread_info info = { 0 };
+	struct answer answer = { 0 };
+
+	if (strlen(cgroup) >= sizeof(info.cgroup))
+		return -ENAMETOOLONG;
+	strcpy(info.cgroup, cgroup);
+	SDV_SET(&info, SUPERDEV_A_SPREAD_CGROUP);
+	return request(nl, cmd, &sdv_nl_spread_set, &info, info.has, &answer);
+}
+
+int sdv_nl_task_get(struct sdv_nl *nl, int cmd, uint32_t pid, struct sdv_task_info *ret_task)
+{
+	struct sdv_task_info info = { .pid = pid };
+	struct answer answer = { 0 };
+	int r;
+
+	SDV_SET(&info, SUPERDEV_A_TASK_PID);
+	r = request_get(nl, cmd, &sdv_nl_task_set, &info, info.has, &answer);
+	if (!r)
+		*ret_task = answer.event.task;
+	return r;
+}
+
+int sdv_nl_task_add(struct sdv_nl *nl, const char *program, uint32_t lease)
+{
+	struct sdv_task_info info = { .lease = lease };
+	struct answer answer = { 0 };
+	size_t len = strlen(program);
+
+	/* Of a long one the end, which is what tells programs apart. */
+	if (len >= sizeof(info.program))
+		program += len - (sizeof(info.program) - 1);
+	strcpy(info.program, program);
+	SDV_SET(&info, SUPERDEV_A_TASK_PROGRAM);
+	SDV_SET(&info, SUPERDEV_A_TASK_LEASE);
+	return request(nl, SUPERDEV_CMD_TASK_ADD, &sdv_nl_task_set, &info, info.has, &answer);
 }
 
 int sdv_nl_policy_try(struct sdv_nl *nl, const struct sdv_policy_info *question,

@@ -17,6 +17,7 @@
 #define SDV_NAME_SIZE  (SUPERDEV_NAME_LEN + 1)
 #define SDV_TEXT_SIZE  256
 #define SDV_PROPERTIES 16
+#define SDV_CANDIDATES 4
 
 /* Which members of a struct are meant, in requests and in answers. */
 #define SDV_HAS(info, bit) ((info)->has & (UINT64_C(1) << (bit)))
@@ -120,6 +121,42 @@ struct sdv_policy_info {
 	uint64_t took_ns;
 };
 
+/* A cgroup whose programs may run elsewhere. */
+struct sdv_spread_info {
+	uint64_t has;
+	char cgroup[1024];
+	uint64_t id;
+};
+
+/* A lease that a policy was shown. */
+struct sdv_candidate {
+	uint64_t has;
+	uint32_t lease;
+	char peer[SDV_NAME_SIZE];
+	char offer[SDV_NAME_SIZE];
+	enum superdev_lease_state state;
+	uint32_t lanes, rtt_us, cpus;
+	uint32_t load; /* in 1/100 of a task */
+	uint32_t load_age_s;
+};
+
+/* Where a program went, why, and what that rests on. */
+struct sdv_task_info {
+	uint64_t has;
+	uint32_t pid, uid, lease;
+	char program[SDV_TEXT_SIZE];
+	char peer[SDV_NAME_SIZE];
+	char offer[SDV_NAME_SIZE];
+	char policy[SDV_NAME_SIZE];
+	char why[SDV_TEXT_SIZE];
+	uint64_t since_ns, took_ns;
+	bool ended;
+	uint32_t cpus, load, runs, remote_runs, leases;
+	uint64_t wall_us, cpu_us, remote_us;
+	struct sdv_candidate candidate[SDV_CANDIDATES];
+	unsigned int nr_candidates;
+};
+
 /* What a notification or a dump gives; cmd says which member. */
 struct sdv_event {
 	int cmd; /* SUPERDEV_CMD_..._NTF, or ..._GET in a dump */
@@ -130,6 +167,8 @@ struct sdv_event {
 		struct sdv_lease_info lease;
 		struct sdv_lane_info lane;
 		struct sdv_policy_info policy;
+		struct sdv_spread_info spread;
+		struct sdv_task_info task;
 	};
 };
 
@@ -150,7 +189,7 @@ int sdv_nl_watch(struct sdv_nl *nl);
 int sdv_nl_watch_fd(const struct sdv_nl *nl);
 int sdv_nl_watch_read(struct sdv_nl *nl, sdv_nl_fn fn, void *arg);
 
-/* Dumps; cmd is SUPERDEV_CMD_{PEER,OFFER,LEASE,LANE}_GET. */
+/* Dumps; cmd is SUPERDEV_CMD_{PEER,OFFER,LEASE,LANE,SPREAD,TASK,DECISION}_GET. */
 int sdv_nl_dump(struct sdv_nl *nl, int cmd, sdv_nl_fn fn, void *arg);
 int sdv_nl_agent_get(struct sdv_nl *nl, struct sdv_agent_info *ret_agent);
 
@@ -167,6 +206,12 @@ int sdv_nl_policy_del(struct sdv_nl *nl);
 /* What would be decided of question's path, class and pid. */
 int sdv_nl_policy_try(struct sdv_nl *nl, const struct sdv_policy_info *question,
 		      struct sdv_policy_info *ret_choice);
+/* cmd is SPREAD_ADD or SPREAD_DEL. */
+int sdv_nl_spread(struct sdv_nl *nl, int cmd, const char *cgroup);
+/* What is known of a process; cmd is TASK_GET or DECISION_GET.  -ENOENT: nothing. */
+int sdv_nl_task_get(struct sdv_nl *nl, int cmd, uint32_t pid, struct sdv_task_info *ret_task);
+/* This process is about to become the deputy of @program. */
+int sdv_nl_task_add(struct sdv_nl *nl, const char *program, uint32_t lease);
 /* One object by name; -ENOENT. */
 int sdv_nl_peer_get(struct sdv_nl *nl, const char *name, struct sdv_peer_info *ret_peer);
 int sdv_nl_offer_get(struct sdv_nl *nl, const char *peer, const char *name, struct sdv_offer_info *ret_offer);

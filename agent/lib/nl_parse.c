@@ -28,6 +28,8 @@ static_assert(offsetof(struct sdv_offer_info, has) == 0, "has comes first");
 static_assert(offsetof(struct sdv_lease_info, has) == 0, "has comes first");
 static_assert(offsetof(struct sdv_lane_info, has) == 0, "has comes first");
 static_assert(offsetof(struct sdv_policy_info, has) == 0, "has comes first");
+static_assert(offsetof(struct sdv_spread_info, has) == 0, "has comes first");
+static_assert(offsetof(struct sdv_task_info, has) == 0, "has comes first");
 
 static const struct sdv_nl_field agent_fields[] = {
 	FIELD(sdv_agent_info, name, AGENT, NAME, STRING),
@@ -129,6 +131,46 @@ static const struct sdv_nl_field policy_fields[] = {
 	FIELD(sdv_policy_info, took_ns, POLICY, TOOK_NS, U64),
 };
 
+static const struct sdv_nl_field spread_fields[] = {
+	FIELD(sdv_spread_info, cgroup, SPREAD, CGROUP, STRING),
+	FIELD(sdv_spread_info, id, SPREAD, ID, U64),
+};
+
+static const struct sdv_nl_field candidate_fields[] = {
+	FIELD(sdv_candidate, lease, CANDIDATE, LEASE, U32),
+	FIELD(sdv_candidate, peer, CANDIDATE, PEER, STRING),
+	FIELD(sdv_candidate, offer, CANDIDATE, OFFER, STRING),
+	FIELD(sdv_candidate, state, CANDIDATE, STATE, U32),
+	FIELD(sdv_candidate, lanes, CANDIDATE, LANES, U32),
+	FIELD(sdv_candidate, rtt_us, CANDIDATE, RTT_US, U32),
+	FIELD(sdv_candidate, cpus, CANDIDATE, CPUS, U32),
+	FIELD(sdv_candidate, load, CANDIDATE, LOAD, U32),
+	FIELD(sdv_candidate, load_age_s, CANDIDATE, LOAD_AGE, U32),
+};
+
+static const struct sdv_nl_field task_fields[] = {
+	FIELD(sdv_task_info, pid, TASK, PID, U32),
+	FIELD(sdv_task_info, uid, TASK, UID, U32),
+	FIELD(sdv_task_info, program, TASK, PROGRAM, STRING),
+	FIELD(sdv_task_info, lease, TASK, LEASE, U32),
+	FIELD(sdv_task_info, peer, TASK, PEER, STRING),
+	FIELD(sdv_task_info, offer, TASK, OFFER, STRING),
+	FIELD(sdv_task_info, policy, TASK, POLICY, STRING),
+	FIELD(sdv_task_info, why, TASK, WHY, STRING),
+	FIELD(sdv_task_info, since_ns, TASK, SINCE, U64),
+	FIELD(sdv_task_info, took_ns, TASK, TOOK_NS, U64),
+	FIELD(sdv_task_info, ended, TASK, ENDED, FLAG),
+	FIELD(sdv_task_info, cpus, TASK, CPUS, U32),
+	FIELD(sdv_task_info, load, TASK, LOAD, U32),
+	FIELD(sdv_task_info, runs, TASK, RUNS, U32),
+	FIELD(sdv_task_info, wall_us, TASK, WALL_US, U64),
+	FIELD(sdv_task_info, cpu_us, TASK, CPU_US, U64),
+	FIELD(sdv_task_info, remote_runs, TASK, REMOTE_RUNS, U32),
+	FIELD(sdv_task_info, remote_us, TASK, REMOTE_US, U64),
+	FIELD(sdv_task_info, leases, TASK, LEASES, U32),
+	FIELD(sdv_task_info, candidate, TASK, CANDIDATE, CANDIDATE),
+};
+
 static const struct sdv_nl_field property_fields[] = {
 	FIELD(sdv_property, name, PROPERTY, NAME, STRING),
 	FIELD(sdv_property, value, PROPERTY, VALUE, STRING),
@@ -142,6 +184,9 @@ const struct sdv_nl_set sdv_nl_offer_set = SET(offer_fields);
 const struct sdv_nl_set sdv_nl_lease_set = SET(lease_fields);
 const struct sdv_nl_set sdv_nl_lane_set = SET(lane_fields);
 const struct sdv_nl_set sdv_nl_policy_set = SET(policy_fields);
+const struct sdv_nl_set sdv_nl_spread_set = SET(spread_fields);
+const struct sdv_nl_set sdv_nl_candidate_set = SET(candidate_fields);
+const struct sdv_nl_set sdv_nl_task_set = SET(task_fields);
 const struct sdv_nl_set sdv_nl_property_set = SET(property_fields);
 
 bool sdv_nl_next(const uint8_t **buf, size_t *len, struct sdv_nl_msg *ret_msg)
@@ -214,6 +259,16 @@ static int property_parse(struct sdv_offer_info *offer, const struct attr *attr)
 			 (uint8_t *)&offer->property[offer->nr_properties++], &has);
 }
 
+static int candidate_parse(struct sdv_task_info *task, const struct attr *attr)
+{
+	struct sdv_candidate *candidate;
+
+	if (task->nr_candidates == SDV_CANDIDATES)
+		return 0;
+	candidate = &task->candidate[task->nr_candidates++];
+	return set_parse(&sdv_nl_candidate_set, attr->data, attr->len, (uint8_t *)candidate, &candidate->has);
+}
+
 static int field_parse(const struct sdv_nl_field *field, const struct attr *attr, uint8_t *object)
 {
 	uint8_t *member = object + field->offset;
@@ -242,6 +297,7 @@ static int field_parse(const struct sdv_nl_field *field, const struct attr *attr
 		return 0;
 	case SDV_NL_FLAG: *(bool *)member = true; return 0;
 	case SDV_NL_PROPERTY: return property_parse((struct sdv_offer_info *)object, attr);
+	case SDV_NL_CANDIDATE: return candidate_parse((struct sdv_task_info *)object, attr);
 	}
 	return -EBADMSG;
 }
@@ -259,8 +315,9 @@ static int set_parse(const struct sdv_nl_set *set, const uint8_t *buf, size_t le
 				break;
 		if (i == set->nr_fields)
 			continue;
-		/* Only properties come more than once; a text must not end up as a mix of two. */
-		if (set->fields[i].kind != SDV_NL_PROPERTY && (*has & (UINT64_C(1) << attr.type)))
+		/* Only nests come more than once; a text must not end up as a mix of two. */
+		if (set->fields[i].kind != SDV_NL_PROPERTY && set->fields[i].kind != SDV_NL_CANDIDATE &&
+		    (*has & (UINT64_C(1) << attr.type)))
 			return -EBADMSG;
 		r = field_parse(&set->fields[i], &attr, object);
 		if (r)
@@ -301,6 +358,11 @@ int sdv_nl_parse_event(const uint8_t *payload, size_t len, struct sdv_event *ret
 	case SUPERDEV_CMD_POLICY_GET:
 	case SUPERDEV_CMD_POLICY_TRY:
 	case SUPERDEV_CMD_POLICY_NTF: set = &sdv_nl_policy_set; break;
+	case SUPERDEV_CMD_SPREAD_GET:
+	case SUPERDEV_CMD_SPREAD_NTF:
+	case SUPERDEV_CMD_SPREAD_DEL_NTF: set = &sdv_nl_spread_set; break;
+	case SUPERDEV_CMD_TASK_GET:
+	case SUPERDEV_CMD_DECISION_GET: set = &sdv_nl_task_set; break;
 	default: return -EOPNOTSUPP;
 	}
 

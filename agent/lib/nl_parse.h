@@ -23,6 +23,7 @@ enum sdv_nl_kind {
 	SDV_NL_U64,
 	SDV_NL_FLAG,     /* there or not; a bool */
 	SDV_NL_PROPERTY, /* appended to an offer's */
+	SDV_NL_CANDIDATE, /* appended to a task's; never sent */
 };
 
 /* Where a member is, and how it travels; the attribute is also its bit in has. */
@@ -42,7 +43,8 @@ struct sdv_nl_set {
 
 extern const struct sdv_nl_set sdv_nl_agent_set, sdv_nl_peer_set, sdv_nl_offer_set;
 extern const struct sdv_nl_set sdv_nl_lease_set, sdv_nl_lane_set, sdv_nl_property_set;
-extern const struct sdv_nl_set sdv_nl_policy_set;
+extern const struct sdv_nl_set sdv_nl_policy_set, sdv_nl_spread_set, sdv_nl_task_set;
+extern const struct sdv_nl_set sdv_nl_candidate_set;
 
 /* One message of a datagram. */
 struct sdv_nl_msg {

@@ -170,8 +170,34 @@ static const struct nla_policy superdev_policy_try_nl_policy[SUPERDEV_A_POLICY_P
 	[SUPERDEV_A_POLICY_PID] = { .type = NLA_U32, },
 };
 
+/* SUPERDEV_CMD_SPREAD_ADD - do */
+static const struct nla_policy superdev_spread_add_nl_policy[SUPERDEV_A_SPREAD_CGROUP + 1] = {
+	[SUPERDEV_A_SPREAD_CGROUP] = { .type = NLA_NUL_STRING, .len = 1023, },
+};
+
+/* SUPERDEV_CMD_SPREAD_DEL - do */
+static const struct nla_policy superdev_spread_del_nl_policy[SUPERDEV_A_SPREAD_CGROUP + 1] = {
+	[SUPERDEV_A_SPREAD_CGROUP] = { .type = NLA_NUL_STRING, .len = 1023, },
+};
+
+/* SUPERDEV_CMD_TASK_GET - do */
+static const struct nla_policy superdev_task_get_nl_policy[SUPERDEV_A_TASK_PID + 1] = {
+	[SUPERDEV_A_TASK_PID] = { .type = NLA_U32, },
+};
+
+/* SUPERDEV_CMD_DECISION_GET - do */
+static const struct nla_policy superdev_decision_get_nl_policy[SUPERDEV_A_TASK_PID + 1] = {
+	[SUPERDEV_A_TASK_PID] = { .type = NLA_U32, },
+};
+
+/* SUPERDEV_CMD_TASK_ADD - do */
+static const struct nla_policy superdev_task_add_nl_policy[SUPERDEV_A_TASK_LEASE + 1] = {
+	[SUPERDEV_A_TASK_PROGRAM] = { .type = NLA_NUL_STRING, .len = 255, },
+	[SUPERDEV_A_TASK_LEASE] = { .type = NLA_U32, },
+};
+
 /* Ops table for superdev */
-const struct genl_split_ops superdev_nl_ops[25] = {
+const struct genl_split_ops superdev_nl_ops[33] = {
 	{
 		.cmd	= SUPERDEV_CMD_AGENT_GET,
 		.doit	= superdev_nl_agent_get_doit,
@@ -358,6 +384,60 @@ const struct genl_split_ops superdev_nl_ops[25] = {
 		.policy		= superdev_policy_try_nl_policy,
 		.maxattr	= SUPERDEV_A_POLICY_PID,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= SUPERDEV_CMD_SPREAD_GET,
+		.dumpit	= superdev_nl_spread_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_SPREAD_ADD,
+		.pre_doit	= superdev_nl_command_begin,
+		.doit		= superdev_nl_spread_add_doit,
+		.post_doit	= superdev_nl_command_end,
+		.policy		= superdev_spread_add_nl_policy,
+		.maxattr	= SUPERDEV_A_SPREAD_CGROUP,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_SPREAD_DEL,
+		.pre_doit	= superdev_nl_command_begin,
+		.doit		= superdev_nl_spread_del_doit,
+		.post_doit	= superdev_nl_command_end,
+		.policy		= superdev_spread_del_nl_policy,
+		.maxattr	= SUPERDEV_A_SPREAD_CGROUP,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_TASK_GET,
+		.doit		= superdev_nl_task_get_doit,
+		.policy		= superdev_task_get_nl_policy,
+		.maxattr	= SUPERDEV_A_TASK_PID,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= SUPERDEV_CMD_TASK_GET,
+		.dumpit	= superdev_nl_task_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_DECISION_GET,
+		.doit		= superdev_nl_decision_get_doit,
+		.policy		= superdev_decision_get_nl_policy,
+		.maxattr	= SUPERDEV_A_TASK_PID,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= SUPERDEV_CMD_DECISION_GET,
+		.dumpit	= superdev_nl_decision_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_TASK_ADD,
+		.doit		= superdev_nl_task_add_doit,
+		.policy		= superdev_task_add_nl_policy,
+		.maxattr	= SUPERDEV_A_TASK_LEASE,
+		.flags		= GENL_CMD_CAP_DO,
 	},
 };
 

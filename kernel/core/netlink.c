@@ -180,6 +180,24 @@ static_assert(sizeof(struct dump_cursor) <= sizeof_field(struct netlink_callback
 int sdv_dump(struct sk_buff *skb, struct netlink_callback *cb, struct sdv_table *table,
 	     u8 cmd, sdv_fill_fn fill)
 {
+	return sdv_dump_xa(skb, cb, &table->xa, table->generation, cmd, fill);
+}
+
+/**
+ * sdv_dump_xa() - the same of objects that have no ids of ours
+ * @skb: the buffer
+ * @cb: the dump
+ * @xa: the objects
+ * @generation: changes whenever one is added or removed
+ * @cmd: the command of the answers
+ * @fill: fills one message
+ *
+ * Context: sdv_ns.lock held.
+ * Return: bytes in @skb, 0 at the end, or -errno.
+ */
+int sdv_dump_xa(struct sk_buff *skb, struct netlink_callback *cb, struct xarray *xa,
+		unsigned int generation, u8 cmd, sdv_fill_fn fill)
+{
 	struct sdv_to to = {
 		.portid	= NETLINK_CB(cb->skb).portid,
 		.seq	= cb->nlh->nlmsg_seq,
@@ -192,8 +210,8 @@ int sdv_dump(struct sk_buff *skb, struct netlink_callback *cb, struct sdv_table 
 	void *object;
 	int err;
 
-	cb->seq = table->generation;
-	xa_for_each_start(&table->xa, id, object, cursor->next_id) {
+	cb->seq = generation;
+	xa_for_each_start(xa, id, object, cursor->next_id) {
 		err = fill(skb, &to, object);
 		if (err)
 			return skb->len ?: err;
@@ -251,6 +269,8 @@ int superdev_nl_agent_bind_doit(struct sk_buff *skb, struct genl_info *info)
 	 */
 	if (!ns->agent.portid && !try_module_get(THIS_MODULE))
 		return sdv_refuse(info->extack, NULL, -ENODEV, "the module is being unloaded");
+	put_pid(ns->agent.pid);
+	agent.pid = get_pid(task_tgid(current));
 	ns->agent = agent;
 	trace_superdev_agent(agent.portid, true);
 	sdv_notify_agent(ns);

@@ -14,5 +14,7 @@ int sdv_get_peer(struct genl_info *info, struct sdv_ns *ns, int type,
 int sdv_reply(struct genl_info *info, u8 cmd, sdv_fill_fn fill, const void *object);
 int sdv_dump(struct sk_buff *skb, struct netlink_callback *cb, struct sdv_table *table,
 	     u8 cmd, sdv_fill_fn fill);
+int sdv_dump_xa(struct sk_buff *skb, struct netlink_callback *cb, struct xarray *xa,
+		unsigned int generation, u8 cmd, sdv_fill_fn fill);
 
 #endif /* _SUPERDEV_NETLINK_H */

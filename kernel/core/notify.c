@@ -317,8 +317,18 @@ static int fill_lane_down(struct sk_buff *skb, const struct sdv_to *to, const vo
 	return 0;
 }
 
-/* A watcher that misses an event is told so (ENOBUFS), and dumps again. */
-static void notify(struct sdv_ns *ns, u8 cmd, sdv_fill_fn fill, const void *object)
+/**
+ * sdv_notify() - tells watchers
+ * @ns: the registry
+ * @cmd: the command of the event
+ * @fill: fills the message
+ * @object: from what
+ *
+ * A watcher that misses an event is told so (ENOBUFS), and dumps again.
+ *
+ * Context: sdv_ns.lock held.
+ */
+void sdv_notify(struct sdv_ns *ns, u8 cmd, sdv_fill_fn fill, const void *object)
 {
 	struct sdv_to to = { .cmd = cmd };
 	struct sk_buff *skb;
@@ -342,7 +352,7 @@ static void notify(struct sdv_ns *ns, u8 cmd, sdv_fill_fn fill, const void *obje
  */
 void sdv_notify_agent(struct sdv_ns *ns)
 {
-	notify(ns, SUPERDEV_CMD_AGENT_NTF, sdv_fill_agent, &ns->agent);
+	sdv_notify(ns, SUPERDEV_CMD_AGENT_NTF, sdv_fill_agent, &ns->agent);
 }
 
 /**
@@ -352,7 +362,7 @@ void sdv_notify_agent(struct sdv_ns *ns)
  */
 void sdv_notify_peer(struct sdv_ns *ns, const struct sdv_peer *peer)
 {
-	notify(ns, SUPERDEV_CMD_PEER_NTF, sdv_fill_peer, peer);
+	sdv_notify(ns, SUPERDEV_CMD_PEER_NTF, sdv_fill_peer, peer);
 }
 
 /**
@@ -362,7 +372,7 @@ void sdv_notify_peer(struct sdv_ns *ns, const struct sdv_peer *peer)
  */
 void sdv_notify_peer_del(struct sdv_ns *ns, const struct sdv_peer *peer)
 {
-	notify(ns, SUPERDEV_CMD_PEER_DEL_NTF, fill_peer_del, peer);
+	sdv_notify(ns, SUPERDEV_CMD_PEER_DEL_NTF, fill_peer_del, peer);
 }
 
 /**
@@ -372,7 +382,7 @@ void sdv_notify_peer_del(struct sdv_ns *ns, const struct sdv_peer *peer)
  */
 void sdv_notify_offer(struct sdv_ns *ns, const struct sdv_offer *offer)
 {
-	notify(ns, SUPERDEV_CMD_OFFER_NTF, sdv_fill_offer, offer);
+	sdv_notify(ns, SUPERDEV_CMD_OFFER_NTF, sdv_fill_offer, offer);
 }
 
 /**
@@ -382,7 +392,7 @@ void sdv_notify_offer(struct sdv_ns *ns, const struct sdv_offer *offer)
  */
 void sdv_notify_offer_del(struct sdv_ns *ns, const struct sdv_offer *offer)
 {
-	notify(ns, SUPERDEV_CMD_OFFER_DEL_NTF, fill_offer_del, offer);
+	sdv_notify(ns, SUPERDEV_CMD_OFFER_DEL_NTF, fill_offer_del, offer);
 }
 
 /**
@@ -392,7 +402,7 @@ void sdv_notify_offer_del(struct sdv_ns *ns, const struct sdv_offer *offer)
  */
 void sdv_notify_lease(struct sdv_ns *ns, const struct sdv_lease *lease)
 {
-	notify(ns, SUPERDEV_CMD_LEASE_NTF, sdv_fill_lease, lease);
+	sdv_notify(ns, SUPERDEV_CMD_LEASE_NTF, sdv_fill_lease, lease);
 }
 
 /**
@@ -402,7 +412,7 @@ void sdv_notify_lease(struct sdv_ns *ns, const struct sdv_lease *lease)
  */
 void sdv_notify_lease_del(struct sdv_ns *ns, const struct sdv_lease *lease)
 {
-	notify(ns, SUPERDEV_CMD_LEASE_DEL_NTF, fill_lease_del, lease);
+	sdv_notify(ns, SUPERDEV_CMD_LEASE_DEL_NTF, fill_lease_del, lease);
 }
 
 /**
@@ -416,5 +426,5 @@ void sdv_notify_lane_down(struct sdv_ns *ns, u32 lease, u32 index, int reason)
 {
 	struct lane_down down = { .lease = lease, .index = index, .reason = reason };
 
-	notify(ns, SUPERDEV_CMD_LANE_DOWN_NTF, fill_lane_down, &down);
+	sdv_notify(ns, SUPERDEV_CMD_LANE_DOWN_NTF, fill_lane_down, &down);
 }

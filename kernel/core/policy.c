@@ -12,6 +12,7 @@
  * choose, never trusted: an answer that no lease matches, a failure, or taking
  * too long detaches it, for a reason that is kept, and the default serves.
  */
+#include <kunit/visibility.h>
 #include <linux/bpf.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
@@ -93,7 +94,8 @@ static void detach_work_fn(struct work_struct *work)
 
 	mutex_lock(&policy_mutex);
 	policy = rcu_dereference_protected(attached, lockdep_is_held(&policy_mutex));
-	if (policy && test_bit(0, &policy->is_ended))
+	/* Tests attach without a link. */
+	if (policy && policy->link && test_bit(0, &policy->is_ended))
 		/* A link that is just being released calls sdv_policy_detach() anyway. */
 		link = bpf_link_inc_not_zero(policy->link);
 	mutex_unlock(&policy_mutex);
@@ -150,6 +152,7 @@ int sdv_policy_attach(const struct superdev_policy *ops, struct bpf_link *link)
 	sdv_notify_policy();
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdv_policy_attach);
 
 /**
  * sdv_policy_detach() - a table is unregistered
@@ -175,6 +178,7 @@ void sdv_policy_detach(const struct superdev_policy *ops)
 	sdv_notify_policy();
 	kfree_rcu(policy, rcu);
 }
+EXPORT_SYMBOL_IF_KUNIT(sdv_policy_detach);
 
 /**
  * sdv_policy_swap() - another table takes the place of one
@@ -421,6 +425,7 @@ const struct superdev_exec_lease *sdv_exec_lease(const struct superdev_exec *exe
 
 	return index < exec->nr_leases ? &question->leases[index] : NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(sdv_exec_lease);
 
 /**
  * sdv_exec_cost() - what earlier runs of the program took
@@ -452,6 +457,7 @@ void sdv_exec_pick(struct superdev_exec *exec, u32 lease, const char *why, size_
 	memcpy(question->why, why, len);
 	question->why[len] = '\0';
 }
+EXPORT_SYMBOL_IF_KUNIT(sdv_exec_pick);
 
 static const struct superdev_exec_lease *picked_lease(const struct question *question)
 {
@@ -528,6 +534,24 @@ static void count(struct policy *policy, const struct question *question,
 		atomic64_inc(&policy->declined);
 }
 
+static void keep_figures(const struct question *question, struct sdv_figures *figures)
+{
+	const struct superdev_exec_lease *picked = picked_lease(question);
+	const struct superdev_exec *exec = &question->exec;
+	u32 i;
+
+	figures->nr_cpus = exec->nr_cpus;
+	figures->load = exec->load;
+	figures->nr_leases = exec->nr_leases;
+	figures->has_cost = question->has_cost;
+	figures->cost = question->cost;
+	if (picked)
+		figures->leases[figures->nr_kept++] = *picked;
+	for (i = 0; i < exec->nr_leases && figures->nr_kept < SDV_FIGURES_LEASES; i++)
+		if (&question->leases[i] != picked)
+			figures->leases[figures->nr_kept++] = question->leases[i];
+}
+
 /**
  * sdv_policy_pick_exec() - where a program that is about to start shall run
  * @ask: the question
@@ -548,6 +572,8 @@ u32 sdv_policy_pick_exec(const struct sdv_exec_ask *ask, struct sdv_choice *ret_
 	int result;
 
 	memset(ret_choice, 0, sizeof(*ret_choice));
+	if (ask->ret_figures)
+		memset(ask->ret_figures, 0, sizeof(*ask->ret_figures));
 	if (rcu_access_pointer(attached)) {
 		question = question_alloc(ask);
 		if (!question)
@@ -565,6 +591,8 @@ u32 sdv_policy_pick_exec(const struct sdv_exec_ask *ask, struct sdv_choice *ret_
 			policy_end(policy, ret_choice->why);
 		if (!ask->is_trial)
 			count(policy, question, ret_choice);
+		if (ask->ret_figures)
+			keep_figures(question, ask->ret_figures);
 	} else if (!ret_choice->why[0]) {
 		strscpy(ret_choice->why, "no policy is attached");
 	}

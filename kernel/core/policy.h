@@ -27,6 +27,8 @@ struct task_struct;
 #define SDV_POLICY_SLOW_IN_A_ROW 4
 /* More leases of one class than these are not shown to a policy. */
 #define SDV_POLICY_LEASES	64
+/* And of those, so many are kept with a decision. */
+#define SDV_FIGURES_LEASES	4
 
 /* What policies see --------------------------------------------------------- */
 
@@ -135,6 +137,26 @@ struct superdev_policy {
 /* What others use ------------------------------------------------------------ */
 
 /**
+ * struct sdv_figures - what a decision rests on
+ * @nr_cpus:	of this machine; 0, no policy was asked
+ * @load:	of this machine
+ * @nr_leases:	that the policy was shown
+ * @nr_kept:	of these, that are in @leases: the one picked, and the first
+ * @has_cost:	@cost is valid
+ * @cost:	of the program
+ * @leases:	as they were shown
+ */
+struct sdv_figures {
+	u32	nr_cpus;
+	u32	load;
+	u32	nr_leases;
+	u32	nr_kept;
+	bool	has_cost;
+	struct superdev_cost cost;
+	struct superdev_exec_lease leases[SDV_FIGURES_LEASES];
+};
+
+/**
  * struct sdv_exec_ask - a question for sdv_policy_pick_exec()
  * @net:	whose leases; that of the task
  * @class:	class of the leases that can run it
@@ -142,6 +164,8 @@ struct superdev_policy {
  * @inode:	the program's file
  * @path:	how the program was named
  * @is_trial:	nothing will come of it, so it does not count
+ * @ret_figures: filled with what the policy was shown; zeroes where none was asked.
+ *		NULL: nobody wants to know
  */
 struct sdv_exec_ask {
 	struct net		*net;
@@ -150,6 +174,7 @@ struct sdv_exec_ask {
 	const struct inode	*inode;
 	const char		*path;
 	bool			is_trial;
+	struct sdv_figures	*ret_figures;
 };
 
 /**

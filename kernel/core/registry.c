@@ -223,6 +223,8 @@ void sdv_agent_unbind(struct sdv_ns *ns)
 	lockdep_assert_held(&ns->lock);
 	trace_superdev_agent(ns->agent.portid, false);
 	WRITE_ONCE(ns->agent.portid, 0);
+	put_pid(ns->agent.pid);
+	ns->agent.pid = NULL;
 	xa_for_each(&ns->peers.xa, id, peer) {
 		bool had_code = peer->code[0];
 
@@ -556,6 +558,7 @@ static int __net_init registry_net_init(struct net *net)
 	sdv_table_init(&ns->offers);
 	sdv_table_init(&ns->leases);
 	ns->lane_generation = 1;
+	sdv_spread_init(ns);
 	*slot = ns;
 	return 0;
 }
@@ -587,7 +590,10 @@ static void __net_exit registry_net_exit(struct net *net)
 	xa_for_each(&ns->peers.xa, id, peer)
 		sdv_peer_del(ns, peer);
 	ns->net = NULL;
+	put_pid(ns->agent.pid);
+	ns->agent.pid = NULL;
 	mutex_unlock(&ns->lock);
+	sdv_spread_exit(ns);
 
 	xa_destroy(&ns->leases.xa);
 	xa_destroy(&ns->offers.xa);

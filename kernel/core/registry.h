@@ -3,8 +3,8 @@
  * registry.h: what one network namespace knows of peers, offers and leases.
  *
  * registry.c owns namespaces, peers and offers, lease.c leases and the life of
- * their devices, notify.c turns objects into netlink messages, netlink.c calls
- * all three.  Documentation/locking says which lock is taken inside which.
+ * their devices, spread.h whose programs may go elsewhere, notify.c turns objects
+ * into netlink messages, netlink.c calls all of them.  Documentation/locking says which lock is taken inside which.
  */
 #ifndef _SUPERDEV_REGISTRY_H
 #define _SUPERDEV_REGISTRY_H
@@ -17,6 +17,8 @@
 #include <net/genetlink.h>
 #include <uapi/superdev.h>
 #include <uapi/superdev_wire.h>
+
+#include "spread.h"
 
 struct net;
 struct sdv_device;
@@ -54,6 +56,7 @@ struct sdv_table {
 /**
  * struct sdv_agent - what agent-bind said
  * @portid:	netlink port of the bound agent, 0 when there is none
+ * @pid:	of its process, a reference; NULL when there is none
  * @is_known:	an agent was bound once; the rest is valid
  * @name:	this machine's name
  * @version:	of the agent
@@ -64,6 +67,7 @@ struct sdv_table {
  */
 struct sdv_agent {
 	u32	portid;
+	struct pid *pid;
 	bool	is_known;
 	char	name[SUPERDEV_NAME_LEN + 1];
 	char	version[SUPERDEV_NAME_LEN + 1];
@@ -87,6 +91,7 @@ struct sdv_agent {
  * @offers:	struct sdv_offer, this machine's and the peers'
  * @leases:	struct sdv_lease, held and lent
  * @lane_generation: like sdv_table.generation, of lanes
+ * @spread:	what of it is about programs
  * @nr_works:	leases whose work item is queued or running
  */
 struct sdv_ns {
@@ -101,6 +106,7 @@ struct sdv_ns {
 	struct sdv_table	offers;
 	struct sdv_table	leases;
 	unsigned int		lane_generation;
+	struct sdv_spread	spread;
 	atomic_t		nr_works;
 };
 
@@ -304,6 +310,7 @@ int sdv_fill_offer(struct sk_buff *skb, const struct sdv_to *to, const void *off
 int sdv_fill_lease(struct sk_buff *skb, const struct sdv_to *to, const void *lease);
 void *sdv_put_header(struct sk_buff *skb, const struct sdv_to *to);
 
+void sdv_notify(struct sdv_ns *ns, u8 cmd, sdv_fill_fn fill, const void *object);
 void sdv_notify_agent(struct sdv_ns *ns);
 void sdv_notify_peer(struct sdv_ns *ns, const struct sdv_peer *peer);
 void sdv_notify_peer_del(struct sdv_ns *ns, const struct sdv_peer *peer);
