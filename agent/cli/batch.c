@@ -20,6 +20,14 @@ static void print_word(const char *key, const char *word)
 	free(quoted);
 }
 
+/* Of a command that runs just now, and goes with it. */
+static bool is_of_a_run(const char *cgroup)
+{
+	const char *name = strrchr(cgroup, '/');
+
+	return name && !strncmp(name, "/run-", 5) && strspn(name + 5, "0123456789-") == strlen(name + 5);
+}
+
 int cli_save(struct cli *cli, const struct cli_args *args)
 {
 	struct cli_registry registry;
@@ -28,7 +36,7 @@ int cli_save(struct cli *cli, const struct cli_args *args)
 	int r;
 
 	(void)args;
-	r = cli_registry_load(cli, CLI_PEERS | CLI_OFFERS | CLI_LEASES, &registry);
+	r = cli_registry_load(cli, CLI_PEERS | CLI_OFFERS | CLI_LEASES | CLI_SPREAD, &registry);
 	if (r)
 		return cli_refused(cli, NULL, r);
 	for (i = 0; i < registry.nr_peers; i++) {
@@ -75,6 +83,13 @@ int cli_save(struct cli *cli, const struct cli_args *args)
 		print_word("", pair);
 		/* The peer may come later than this machine: no waiting for it. */
 		printf("%s timeout 0\n", lease->read_only ? " ro" : "");
+	}
+	for (i = 0; i < registry.nr_spread; i++) {
+		if (is_of_a_run(registry.spread[i].cgroup))
+			continue;
+		printf("set spread");
+		print_word("", registry.spread[i].cgroup);
+		puts(" on");
 	}
 	cli_registry_free(&registry);
 	return 0;

@@ -79,6 +79,15 @@ static int find_word(const struct cli_grammar *grammar, const char *word)
 	return -1;
 }
 
+/* Whether the last argument takes all words that are left. */
+static bool has_rest(const struct cli_grammar *grammar)
+{
+	const char *value = grammar->nr ? grammar->arg[grammar->nr - 1].value : "";
+	size_t len = strlen(value);
+
+	return len > 3 && !strcmp(value + len - 3, "...");
+}
+
 /* The first value in its place that was not given yet. */
 static int find_place(const struct cli_args *args)
 {
@@ -142,6 +151,16 @@ int cli_args_read(const char *usage, int nr, char *const *words, struct cli_args
 
 	cli_grammar_read(usage, &args.grammar);
 	for (at = 0; at < nr; at++) {
+		if (has_rest(&args.grammar)) {
+			k = find_word(&args.grammar, words[at]);
+			if (k < 0 || args.given[k]) {
+				at += !strcmp(words[at], "--");
+				args.nr_rest = nr - at;
+				args.rest = words + at;
+				args.given[args.grammar.nr - 1] = nr > at ? words[at] : NULL;
+				break;
+			}
+		}
 		k = find_place(&args);
 		/* A word that may follow ends the values that may be left out. */
 		if (k >= 0 &&
@@ -212,6 +231,14 @@ size_t cli_grammar_next(const struct cli_grammar *grammar, int nr, char *const *
 	int at, k;
 
 	for (at = 0; at < nr; at++) {
+		if (has_rest(grammar)) {
+			k = find_word(grammar, words[at]);
+			if (k < 0 || args.given[k]) {
+				ret_next[0] = (struct cli_next){ .arg = &grammar->arg[grammar->nr - 1],
+								 .is_value = true };
+				return 1;
+			}
+		}
 		k = find_place(&args);
 		if (k >= 0 && !(grammar->arg[k].is_optional && find_word(grammar, words[at]) >= 0)) {
 			args.given[k] = words[at];
@@ -239,6 +266,8 @@ size_t cli_grammar_next(const struct cli_grammar *grammar, int nr, char *const *
 		if (!grammar->arg[k].is_optional)
 			return n;
 	}
+	if (has_rest(grammar))
+		ret_next[n++] = (struct cli_next){ .arg = &grammar->arg[grammar->nr - 1], .is_value = true };
 	for (i = 0; i < grammar->nr; i++)
 		if (*grammar->arg[i].word && !args.given[i])
 			ret_next[n++] = (struct cli_next){ .arg = &grammar->arg[i] };

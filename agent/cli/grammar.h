@@ -6,7 +6,8 @@
  *
  * UPPER: a value in its place.  lower UPPER or lower a|b: a word and its value.
  * lower: a word.  [ ]: may be left out.  lower [UPPER]: the value may.  Words
- * with what belongs to them may come in any order, after the values.
+ * with what belongs to them may come in any order, after the values.  A value that
+ * ends in "..." is the last, and is all words from there on, whatever they are.
  */
 #ifndef CLI_GRAMMAR_H
 #define CLI_GRAMMAR_H
@@ -34,6 +35,8 @@ struct cli_grammar {
 struct cli_args {
 	struct cli_grammar grammar;
 	const char *given[CLI_MAX_ARGS];
+	int nr_rest; /* words of a value that ends in "..." */
+	char *const *rest;
 };
 
 /* Usage lines are written in this program: one that is wrong ends it. */

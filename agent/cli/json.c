@@ -283,3 +283,60 @@ json_object *cli_json_choice(const struct sdv_policy_info *question, const struc
 	add_number(json, "took_ns", *choice->name, choice->took_ns);
 	return json;
 }
+
+json_object *cli_json_spread(const struct sdv_spread_info *spread)
+{
+	json_object *json = json_object_new_object();
+
+	add_text(json, "cgroup", true, spread->cgroup);
+	add_number(json, "id", SDV_HAS(spread, SUPERDEV_A_SPREAD_ID), spread->id);
+	return json;
+}
+
+static json_object *json_candidate(const struct sdv_candidate *candidate)
+{
+	json_object *json = json_object_new_object();
+	bool has_load = SDV_HAS(candidate, SUPERDEV_A_CANDIDATE_LOAD);
+
+	add_number(json, "lease", true, candidate->lease);
+	add_text(json, "peer", true, candidate->peer);
+	add_text(json, "offer", true, candidate->offer);
+	add_text(json, "state", true, cli_lease_word(candidate->state));
+	add_number(json, "lanes", true, candidate->lanes);
+	add_number(json, "rtt_us", SDV_HAS(candidate, SUPERDEV_A_CANDIDATE_RTT_US), candidate->rtt_us);
+	add_number(json, "cpus", SDV_HAS(candidate, SUPERDEV_A_CANDIDATE_CPUS), candidate->cpus);
+	add_number(json, "load_hundredths", has_load, candidate->load);
+	add_number(json, "load_age_s", has_load, candidate->load_age_s);
+	return json;
+}
+
+json_object *cli_json_task(const struct sdv_task_info *task)
+{
+	bool is_remote = SDV_HAS(task, SUPERDEV_A_TASK_LEASE);
+	bool has_figures = SDV_HAS(task, SUPERDEV_A_TASK_CPUS);
+	json_object *json = json_object_new_object(), *array = json_object_new_array();
+
+	add_number(json, "pid", true, task->pid);
+	add_number(json, "uid", true, task->uid);
+	add_text(json, "program", true, task->program);
+	add_number(json, "lease", is_remote, task->lease);
+	add_text(json, "peer", is_remote, task->peer);
+	add_text(json, "offer", is_remote, task->offer);
+	add_text(json, "policy", *task->policy, task->policy);
+	add_text(json, "why", true, task->why);
+	add_number(json, "since_ns", true, task->since_ns);
+	add_number(json, "took_ns", SDV_HAS(task, SUPERDEV_A_TASK_TOOK_NS), task->took_ns);
+	json_object_object_add(json, "ended", json_object_new_boolean(task->ended));
+	add_number(json, "cpus", has_figures, task->cpus);
+	add_number(json, "load_hundredths", has_figures, task->load);
+	add_number(json, "runs", SDV_HAS(task, SUPERDEV_A_TASK_RUNS), task->runs);
+	add_number(json, "wall_us", SDV_HAS(task, SUPERDEV_A_TASK_WALL_US), task->wall_us);
+	add_number(json, "cpu_us", SDV_HAS(task, SUPERDEV_A_TASK_CPU_US), task->cpu_us);
+	add_number(json, "remote_runs", SDV_HAS(task, SUPERDEV_A_TASK_REMOTE_RUNS), task->remote_runs);
+	add_number(json, "remote_us", SDV_HAS(task, SUPERDEV_A_TASK_REMOTE_US), task->remote_us);
+	add_number(json, "leases", has_figures, task->leases);
+	for (unsigned int i = 0; i < task->nr_candidates; i++)
+		json_object_array_add(array, json_candidate(&task->candidate[i]));
+	json_object_object_add(json, "candidates", array);
+	return json;
+}

@@ -25,6 +25,12 @@ static int options(struct cli *cli, int argc, char **argv, char **words, int *re
 				words[nr++] = argv[i];
 			break;
 		}
+		/* What is behind it is a command line of its own. */
+		if (nr == 1 && !strcmp(words[0], "run")) {
+			while (i < argc)
+				words[nr++] = argv[i++];
+			break;
+		}
 		if (argv[i][0] != '-' || !argv[i][1]) {
 			words[nr++] = argv[i];
 		} else if (!strcmp(argv[i], "--json")) {

@@ -91,6 +91,10 @@ static void print_event(const struct sdv_event *event)
 		else
 			print_line("policy %s: detached: %s", policy->last_name, policy->last_error);
 		break;
+	case SUPERDEV_CMD_SPREAD_NTF: print_line("cgroup %s: may spread", event->spread.cgroup); break;
+	case SUPERDEV_CMD_SPREAD_DEL_NTF:
+		print_line("cgroup %s: does not spread any more", event->spread.cgroup);
+		break;
 	default: break;
 	}
 }
@@ -132,6 +136,10 @@ static void json_event(const struct sdv_event *event)
 		break;
 	case SUPERDEV_CMD_LANE_DOWN_NTF: print_json("lane-down", "lane", cli_json_lane(&event->lane)); break;
 	case SUPERDEV_CMD_POLICY_NTF: print_json("policy", "policy", cli_json_policy(&event->policy)); break;
+	case SUPERDEV_CMD_SPREAD_NTF: print_json("spread", "spread", cli_json_spread(&event->spread)); break;
+	case SUPERDEV_CMD_SPREAD_DEL_NTF:
+		print_json("spread-gone", "spread", cli_json_spread(&event->spread));
+		break;
 	default: break;
 	}
 }

@@ -63,6 +63,9 @@ json_object *cli_json_lane(const struct sdv_lane_info *lane);
 json_object *cli_json_policy(const struct sdv_policy_info *policy);
 /* A trial: what was asked, and what would be decided. */
 json_object *cli_json_choice(const struct sdv_policy_info *question, const struct sdv_policy_info *choice);
+json_object *cli_json_spread(const struct sdv_spread_info *spread);
+/* A decision, with what it rests on. */
+json_object *cli_json_task(const struct sdv_task_info *task);
 json_object *cli_json_device(const struct sdv_lease_info *lease);
 /* A text as JSON has it: what is no UTF-8 becomes U+FFFD. */
 json_object *cli_json_text(const char *text);

@@ -30,7 +30,7 @@ static void list_add(struct list *list, const void *item, size_t item_size)
 }
 
 struct load {
-	struct list peers, offers, leases, lanes;
+	struct list peers, offers, leases, lanes, spread;
 };
 
 static void take(void *arg, const struct sdv_event *event)
@@ -42,6 +42,7 @@ static void take(void *arg, const struct sdv_event *event)
 	case SUPERDEV_CMD_OFFER_GET: list_add(&load->offers, &event->offer, sizeof(event->offer)); break;
 	case SUPERDEV_CMD_LEASE_GET: list_add(&load->leases, &event->lease, sizeof(event->lease)); break;
 	case SUPERDEV_CMD_LANE_GET: list_add(&load->lanes, &event->lane, sizeof(event->lane)); break;
+	case SUPERDEV_CMD_SPREAD_GET: list_add(&load->spread, &event->spread, sizeof(event->spread)); break;
 	default: break;
 	}
 }
@@ -82,6 +83,13 @@ static int by_lane(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
+static int by_cgroup(const void *a, const void *b)
+{
+	const struct sdv_spread_info *x = a, *y = b;
+
+	return strcmp(x->cgroup, y->cgroup);
+}
+
 static void sort(const struct list *list, size_t size, int (*order)(const void *, const void *))
 {
 	if (list->nr > 1)
@@ -98,6 +106,7 @@ int cli_registry_load(struct cli *cli, unsigned int what, struct cli_registry *r
 		{ CLI_OFFERS, SUPERDEV_CMD_OFFER_GET },
 		{ CLI_LEASES, SUPERDEV_CMD_LEASE_GET },
 		{ CLI_LANES, SUPERDEV_CMD_LANE_GET },
+		{ CLI_SPREAD, SUPERDEV_CMD_SPREAD_GET },
 	};
 	struct cli_registry registry = { 0 };
 	struct load load = { 0 };
@@ -125,10 +134,13 @@ int cli_registry_load(struct cli *cli, unsigned int what, struct cli_registry *r
 	sort(&load.offers, sizeof(struct sdv_offer_info), by_offer);
 	sort(&load.leases, sizeof(struct sdv_lease_info), by_lease);
 	sort(&load.lanes, sizeof(struct sdv_lane_info), by_lane);
+	sort(&load.spread, sizeof(struct sdv_spread_info), by_cgroup);
 	registry.peers = load.peers.items;
 	registry.offers = load.offers.items;
 	registry.leases = load.leases.items;
 	registry.lanes = load.lanes.items;
+	registry.spread = load.spread.items;
+	registry.nr_spread = load.spread.nr;
 	registry.nr_peers = load.peers.nr;
 	registry.nr_offers = load.offers.nr;
 	registry.nr_leases = load.leases.nr;
@@ -147,6 +159,7 @@ void cli_registry_free(struct cli_registry *registry)
 	free(registry->offers);
 	free(registry->leases);
 	free(registry->lanes);
+	free(registry->spread);
 	*registry = (struct cli_registry){ 0 };
 }
 

@@ -16,7 +16,8 @@ struct cli_registry {
 	struct sdv_lease_info *leases; /* held ones first */
 	struct sdv_lane_info *lanes;
 	struct sdv_policy_info policy; /* nameless: none is attached */
-	size_t nr_peers, nr_offers, nr_leases, nr_lanes;
+	struct sdv_spread_info *spread;
+	size_t nr_peers, nr_offers, nr_leases, nr_lanes, nr_spread;
 };
 
 enum { /* bits: what to read */
@@ -26,6 +27,7 @@ enum { /* bits: what to read */
        CLI_LEASES = 8,
        CLI_LANES = 16,
        CLI_POLICY = 32,
+       CLI_SPREAD = 64,
 };
 
 /* 0 or -errno, and then nothing is to be freed. */
