@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "cpu.h"
+#include "exec.h"
 #include "remote.h"
 
 /* Attributes, see Documentation/sysfs ---------------------------------------- */
@@ -217,8 +218,13 @@ static int __init cpus_init(void)
 	error = sdv_remote_init();
 	if (error)
 		goto err_unregister;
+	error = sdv_exec_init();
+	if (error)
+		goto err_remote;
 	return 0;
 
+err_remote:
+	sdv_remote_exit();
 err_unregister:
 	sdv_driver_unregister(&cpu_driver);
 err_destroy_wq:
@@ -228,6 +234,7 @@ err_destroy_wq:
 
 static void __exit cpus_exit(void)
 {
+	sdv_exec_exit();
 	sdv_remote_exit();
 	sdv_driver_unregister(&cpu_driver);
 	destroy_workqueue(sdv_cpu_wq);
