@@ -97,6 +97,7 @@ int cli_task_list(struct cli *cli, const struct cli_args *args);
 int cli_task_recent(struct cli *cli, const struct cli_args *args);
 int cli_run(struct cli *cli, const struct cli_args *args);
 int cli_explain(struct cli *cli, const struct cli_args *args);
+int cli_top(struct cli *cli, const struct cli_args *args);
 int cli_monitor(struct cli *cli, const struct cli_args *args);
 int cli_save(struct cli *cli, const struct cli_args *args);
 int cli_batch(struct cli *cli, const struct cli_args *args);

@@ -41,6 +41,7 @@ const struct cli_command cli_commands[] = {
 	{ "task", "recent", cli_task_recent, "", "the last decisions, also for here" },
 	{ NULL, "run", cli_run, "[on PEER/OFFER] [COMMAND...]", "run a command that may spread, or that runs there" },
 	{ NULL, "explain", cli_explain, "PID", "why a process runs where it runs" },
+	{ NULL, "top", cli_top, "[once]", "machines, leases and programs that are elsewhere, live" },
 	{ NULL, "monitor", cli_monitor, "", "print what happens, until interrupted" },
 	{ NULL, "save", cli_save, "", "print the commands that make all this anew" },
 	{ NULL, "batch", cli_batch, "FILE", "run commands from a file; -: from standard input" },

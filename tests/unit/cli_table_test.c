@@ -2,7 +2,7 @@
 /*
  * cli_table_test.c: the table of commands and what follows from it.
  */
-// LINK: agent/cli/table.c agent/cli/dispatch.c agent/cli/help.c agent/cli/error.c agent/cli/grammar.c agent/cli/parse.c agent/cli/lexer.c agent/cli/output.c agent/cli/json.c agent/cli/registry.c agent/cli/wait.c agent/cli/show.c agent/cli/peer.c agent/cli/offer.c agent/cli/lease.c agent/cli/policy.c agent/cli/monitor.c agent/cli/batch.c agent/cli/misc.c agent/cli/cgroup.c agent/cli/spread.c agent/cli/run.c
+// LINK: agent/cli/table.c agent/cli/dispatch.c agent/cli/help.c agent/cli/error.c agent/cli/grammar.c agent/cli/parse.c agent/cli/lexer.c agent/cli/output.c agent/cli/json.c agent/cli/registry.c agent/cli/wait.c agent/cli/show.c agent/cli/peer.c agent/cli/offer.c agent/cli/lease.c agent/cli/policy.c agent/cli/monitor.c agent/cli/batch.c agent/cli/misc.c agent/cli/cgroup.c agent/cli/spread.c agent/cli/run.c agent/cli/top.c
 #include <stdlib.h>
 #include <string.h>
 
