@@ -2,8 +2,9 @@
 /*
  * meter.bpf.c: what programs cost, from exec to exit.
  *
- * Whatever file a process was asked to execute, be it a script, is what its time
- * is counted for; the module remembers the averages, for policies.  A process
+ * Whatever file a process was asked to execute, be it a script or a program that
+ * started elsewhere instead, is what its time is counted for; the module knows
+ * which was elsewhere, and remembers the averages, for policies.  A process
  * that ends without an exec of its own since the meter came is not counted: its
  * time is its parent's.
  */
@@ -27,8 +28,8 @@ struct superdev_program {
 };
 
 /* The module's: a run of that program is over; times in microseconds. */
-extern int superdev_program_ran(const struct superdev_program *program, _Bool is_remote,
-				__u64 wall_us, __u64 cpu_us) __ksym;
+extern int superdev_program_ran(const struct superdev_program *program, __u64 wall_us,
+				__u64 cpu_us) __ksym;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -158,7 +159,7 @@ int BPF_PROG(meter_ended, struct task_struct *task)
 	if (!run || !run->began_ns)
 		return 0;
 	program = run->program;
-	superdev_program_ran(&program, 0, (bpf_ktime_get_ns() - run->began_ns) / NSEC_PER_USEC,
+	superdev_program_ran(&program, (bpf_ktime_get_ns() - run->began_ns) / NSEC_PER_USEC,
 			     (cpu_of(task, leader) - run->cpu_ns) / NSEC_PER_USEC);
 	return 0;
 }

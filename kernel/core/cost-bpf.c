@@ -5,33 +5,40 @@
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/module.h>
+#include <linux/nsproxy.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 
 #include "compat.h"
 #include "policy.h"
+#include "spread.h"
 
 __bpf_kfunc_start_defs();
 
 /**
  * superdev_program_ran() - a run of a program is over
  * @program: which; see struct superdev_program
- * @is_remote: it ran at a lender
  * @wall_us: from its start to its end as this machine saw it, microseconds
- * @cpu_us: processor time that it took, microseconds
+ * @cpu_us: processor time that it took here, microseconds
  *
- * For programs of type tracing; not from interrupts.
+ * For programs of type tracing, while the process ends; not from interrupts.
+ * Where the process stood for a program elsewhere, it is a run there, and what it
+ * took here says nothing of that.
  *
  * Return: 0; -EINVAL: @program is none; -EPERM: from an interrupt; -EBUSY: it
  * was not counted, because somebody else was counting.
  */
-__bpf_kfunc int superdev_program_ran(const struct superdev_program *program, bool is_remote,
-				     u64 wall_us, u64 cpu_us)
+__bpf_kfunc int superdev_program_ran(const struct superdev_program *program, u64 wall_us,
+				     u64 cpu_us)
 {
-	if (!in_task())
+	bool is_remote;
+
+	if (!in_task() || !current->nsproxy)
 		return -EPERM;
 	if (!program->ino || program->reserved)
 		return -EINVAL;
-	return sdv_cost_learn(program, is_remote, wall_us, cpu_us) ? 0 : -EBUSY;
+	is_remote = sdv_spread_is_on() && sdv_task_is_current(current->nsproxy->net_ns);
+	return sdv_cost_learn(program, is_remote, wall_us, is_remote ? 0 : cpu_us) ? 0 : -EBUSY;
 }
 
 __bpf_kfunc_end_defs();

@@ -99,7 +99,7 @@ static u64 average(u64 old, u64 value, bool is_first)
  * @program: which
  * @is_remote: it ran at a lender
  * @wall_us: from its start to its end as this machine saw it, microseconds
- * @cpu_us: processor time that it took, microseconds
+ * @cpu_us: processor time that it took, microseconds; 0 is unknown
  *
  * Context: process, also with preemption disabled; not from interrupts.
  * Return: true, or false where the table was in use, and this run does not count.
@@ -123,7 +123,8 @@ bool sdv_cost_learn(const struct superdev_program *program, bool is_remote, u64 
 	}
 	entry->used = ++cost_clock;
 	cost = &entry->cost;
-	cost->cpu_us = average(cost->cpu_us, cpu_us, !cost->runs && !cost->remote_runs);
+	if (cpu_us)
+		cost->cpu_us = average(cost->cpu_us, cpu_us, !cost->cpu_us);
 	if (is_remote) {
 		cost->remote_us = average(cost->remote_us, wall_us, !cost->remote_runs);
 		cost->remote_runs += cost->remote_runs < U32_MAX;
