@@ -27,10 +27,8 @@ static __u64 expected_there(const struct superdev_cost *cost,
 	__u64 start = (__u64)lease->rtt_us * START_ROUND_TRIPS;
 	__u64 run = cost->remote_runs ? cost->remote_us : cost->wall_us + start;
 
-	if (lease->load == SDV_UNKNOWN)
-		return run;
 	/* The program itself is one more task there. */
-	return stretched(run, lease->load + 100ULL, lease->cpus);
+	return stretched(run, sdv_wanted(lease) + 100ULL, lease->cpus);
 }
 
 SEC("struct_ops/pick_exec")

@@ -3,8 +3,9 @@
  * local-first.bpf.c: remote is used only when local is not enough.
  *
  * While this machine has a processor for everybody who wants one, a program
- * starts here.  When it has not, the lender with the most processors idle gets
- * it, unless the program is known to be over before that is worth the way.
+ * starts here.  When it has not, the machine where the fewest want a processor
+ * gets it, be it this one, unless the program is known to be over before that is
+ * worth the way.
  */
 #include "policy.bpf.h"
 
@@ -13,21 +14,17 @@ char LICENSE[] SEC("license") = "GPL";
 /* A start elsewhere takes some round trips; a shorter program is not worth them. */
 #define WORTH_ROUND_TRIPS 20
 
-/* Idle processors of a lender, in hundredths; one whose load is not known has one. */
-static __u32 room(const struct superdev_exec_lease *lease)
+/* Tasks for each processor of a lender, in hundredths, with one more. */
+static __u32 pressure(const struct superdev_exec_lease *lease)
 {
-	__u32 cpus = lease->cpus * 100;
-
-	if (!cpus || lease->load == SDV_UNKNOWN)
-		return 100;
-	return lease->load < cpus ? cpus - lease->load : 0;
+	return (sdv_wanted(lease) + 100) / (lease->cpus ? lease->cpus : 1);
 }
 
 SEC("struct_ops/pick_exec")
 int BPF_PROG(local_first, struct superdev_exec *exec)
 {
+	__u32 runnable = sdv_runnable(), here, there, least = SDV_UNKNOWN, i;
 	const struct superdev_exec_lease *lease, *best = 0;
-	__u32 runnable = sdv_runnable(), most = 0, i;
 	const struct superdev_cost *cost;
 
 	if (runnable <= exec->nr_cpus) {
@@ -35,18 +32,21 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 			 exec->nr_cpus);
 		return 0;
 	}
+	here = runnable * 100 / (exec->nr_cpus ? exec->nr_cpus : 1);
 	for (i = 0; i < SDV_MAX_LEASES; i++) {
 		lease = superdev_exec_lease(exec, i);
 		if (!lease)
 			break;
-		if (!sdv_is_usable(lease) || room(lease) < most ||
-		    (best && room(lease) == most && lease->rtt_us >= best->rtt_us))
+		if (!sdv_is_usable(lease))
+			continue;
+		there = pressure(lease);
+		if (there > least || (best && there == least && lease->rtt_us >= best->rtt_us))
 			continue;
 		best = lease;
-		most = room(lease);
+		least = there;
 	}
-	if (!best || !most) {
-		sdv_pick(exec, 0, "%u tasks want %u processors here, but no lender has room",
+	if (!best || least >= here) {
+		sdv_pick(exec, 0, "%u tasks want %u processors here, but no lender has more room",
 			 runnable, exec->nr_cpus);
 		return 0;
 	}
@@ -56,8 +56,9 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 			 cost->wall_us, best->rtt_us);
 		return 0;
 	}
-	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u are idle",
-		 runnable, exec->nr_cpus, most / 100, most % 100);
+	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u want %u", runnable,
+		 exec->nr_cpus, sdv_wanted(best) / 100, sdv_wanted(best) % 100,
+		 best->cpus ? best->cpus : 1);
 	return 0;
 }
 

@@ -49,6 +49,7 @@ struct superdev_exec_lease {
 	__u32 cpus;
 	__u32 load;
 	__u32 load_age_s;
+	__u32 tasks;
 	char peer[SUPERDEV_NAME_LEN + 1];
 	char offer[SUPERDEV_NAME_LEN + 1];
 };
@@ -117,6 +118,17 @@ static __always_inline __u32 sdv_runnable(void)
 		nr += rq->nr_running;
 	}
 	return nr;
+}
+
+/*
+ * Tasks that want its processors, in hundredths: its figures are some time old,
+ * and may have been taken before what this home has there came.
+ */
+static __always_inline __u32 sdv_wanted(const struct superdev_exec_lease *lease)
+{
+	__u32 ours = lease->tasks * 100;
+
+	return lease->load == SDV_UNKNOWN || lease->load < ours ? ours : lease->load;
 }
 
 /* Whether a program can be started by that lease now. */

@@ -26,6 +26,7 @@
 #include "bus.h"
 #include "policy.h"
 #include "registry.h"
+#include "spread.h"
 #include "trace.h"
 
 /**
@@ -375,6 +376,22 @@ static u64 cgroup_of(struct task_struct *task)
 #endif
 }
 
+/* What was sent a moment ago is in no lender's figures yet. */
+static void count_tasks(struct sdv_ns *ns, struct question *question)
+{
+	struct sdv_decision *task;
+	unsigned long number;
+	unsigned int i;
+
+	lockdep_assert_held(&ns->lock);
+	xa_for_each(&ns->spread.tasks, number, task) {
+		if (sdv_pid_has_ended(task->pid))
+			continue;
+		for (i = 0; i < question->exec.nr_leases; i++)
+			question->leases[i].tasks += question->leases[i].id == task->choice.lease;
+	}
+}
+
 /* All that a policy may want to know, as of now; to be freed with kfree(), or NULL. */
 static struct question *question_alloc(const struct sdv_exec_ask *ask)
 {
@@ -397,6 +414,7 @@ static struct question *question_alloc(const struct sdv_exec_ask *ask)
 	xa_for_each(&ns->leases.xa, id, lease)
 		if (exec->nr_leases < nr && is_for(lease, ask->class))
 			show_lease(ns, lease, &question->leases[exec->nr_leases++]);
+	count_tasks(ns, question);
 
 	exec->pid = task_tgid_nr(ask->task);
 	exec->uid = from_kuid_munged(&init_user_ns, task_uid(ask->task));

@@ -77,6 +77,7 @@ struct superdev_cost {
  * @load:	tasks that want these, hundredths, as the device or else the offer's
  *		property "load" says; U32_MAX is unknown
  * @load_age_s:	how long ago that was found, seconds
+ * @tasks:	programs that this home has there now, and so maybe not in @load yet
  * @peer:	name of the lender
  * @offer:	name of the offer
  */
@@ -88,6 +89,7 @@ struct superdev_exec_lease {
 	u32	cpus;
 	u32	load;
 	u32	load_age_s;
+	u32	tasks;
 	char	peer[SUPERDEV_NAME_LEN + 1];
 	char	offer[SUPERDEV_NAME_LEN + 1];
 };

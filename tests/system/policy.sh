@@ -34,7 +34,7 @@ home superdev policy show
 [ "$(shown 'x["name"]')" = local-first ] || fail "not attached: $(shown x)"
 home superdev policy try true
 case $(try why true) in
-*"there is room here"* | *"no lender has room"*) ;;
+*"there is room here"* | *"no lender has more room"*) ;;
 *) fail "it says: $(try why true)" ;;
 esac
 
