@@ -144,9 +144,10 @@ modules: $(foreach kv,$(KVERS),$(O)/modules/$(kv)/.built)
 # No types of one kernel: the sources name the members they read, and the loader
 # finds them.  The multiarch folder has asm/types.h.
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
-	-Iuapi -Ibpf/policy
+	-Iuapi -Ibpf/policy -Ibpf/affinity
 BPF_CFLAGS += -idirafter /usr/include/$(shell $(CC) -dumpmachine)
 BPF := $(patsubst bpf/policy/%.bpf.c,$(O)/bpf/%.bpf.o,$(wildcard bpf/policy/*.bpf.c))
+BPF_TOOLS := $(O)/bpf/affinity.bpf.o
 BPF_TESTS := $(patsubst tests/bpf/%.bpf.c,$(O)/bpf/tests/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
 
 define bpf_object
@@ -155,6 +156,8 @@ define bpf_object
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 endef
 $(O)/bpf/%.bpf.o: bpf/policy/%.bpf.c Makefile
+	$(bpf_object)
+$(O)/bpf/%.bpf.o: bpf/affinity/%.bpf.c Makefile
 	$(bpf_object)
 $(O)/bpf/tests/%.bpf.o: tests/bpf/%.bpf.c Makefile
 	$(bpf_object)
@@ -169,7 +172,7 @@ $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< >$@.tmp && mv $@.tmp $@
 $(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_attach.o): $(O)/bpf/meter.skel.h $(O)/bpf/guard.skel.h
 $(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/bpf_attach.o): OUR_CFLAGS += -I$(O)/bpf -Ibpf/guard
-bpf: $(BPF)
+bpf: $(BPF) $(BPF_TOOLS)
 bpf-tests: $(BPF_TESTS)
 
 # Installation -----------------------------------------------------------
@@ -200,6 +203,8 @@ install-agent: agent
 install-bpf: bpf
 	for object in $(BPF); do \
 		install -D -m 644 $$object $(DESTDIR)$(PREFIX)/lib/superdev/policy/$${object##*/} || exit; done
+	for object in $(BPF_TOOLS); do \
+		install -D -m 644 $$object $(DESTDIR)$(PREFIX)/lib/superdev/$${object##*/} || exit; done
 	install -D -m 644 bpf/policy/policy.bpf.h $(DESTDIR)$(PREFIX)/include/superdev/policy.bpf.h
 
 install-modules: modules

@@ -68,6 +68,9 @@ const char *cli_strerror(int r);
 /* 0, or CLI_FAILED after saying so. */
 int cli_open(struct cli *cli);
 
+/* spread.c: has nproc count borrowed processors in a cgroup, or no longer, where BPF can do that. */
+void cli_count_borrowed(struct cli *cli, const char *cgroup, bool is_on);
+
 /* The commands. */
 int cli_show(struct cli *cli, const struct cli_args *args);
 int cli_peer_list(struct cli *cli, const struct cli_args *args);

@@ -76,8 +76,10 @@ static int cgroup_make(struct cli *cli, struct run *run)
 		return cli_fail(cli, NULL, "can't make cgroup '%s': %s", run->folder, strerror(r));
 	}
 	r = sdv_nl_spread(cli->nl, SUPERDEV_CMD_SPREAD_ADD, run->cgroup);
-	if (!r)
+	if (!r) {
+		cli_count_borrowed(cli, run->cgroup, true);
 		return 0;
+	}
 	rmdir(run->folder);
 	return cli_refused(cli, run->cgroup, r);
 }
@@ -175,10 +177,13 @@ static _Noreturn void become(struct cli *cli, const struct run *run, char *const
 	_exit(run_fail(cli, words[0], errno));
 }
 
-static void stop_as(int sig)
+/*
+ * Of a shell with jobs we are one, which stops as the command does and only then: by the
+ * terminal's signal alone we would find out about the command's stop when it is over.
+ */
+static void stop(void)
 {
-	/* Of a shell with jobs we are one; stopped like the command, and continued with it. */
-	kill(getpid(), sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU ? SIGSTOP : sig);
+	kill(getpid(), SIGSTOP);
 	kill(child, SIGCONT);
 }
 
@@ -209,7 +214,7 @@ static int wait_for(void)
 			if (errno != EINTR)
 				return W_EXITCODE(CLI_FAILED, 0);
 		} else if (WIFSTOPPED(status)) {
-			stop_as(WSTOPSIG(status));
+			stop();
 		} else {
 			return status;
 		}
@@ -219,7 +224,7 @@ static int wait_for(void)
 static int run_spread(struct cli *cli, char *const *words)
 {
 	struct sigaction action = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
-	sigset_t mask, all;
+	sigset_t mask, all, stopped;
 	struct run *run = cli_alloc(sizeof(*run));
 	int status;
 
@@ -239,7 +244,11 @@ static int run_spread(struct cli *cli, char *const *words)
 	} else {
 		for (size_t i = 0; i < NR_PASSED_ON; i++)
 			sigaction(passed_on[i], &action, NULL);
-		sigprocmask(SIG_SETMASK, &mask, NULL);
+		stopped = mask;
+		sigaddset(&stopped, SIGTSTP);
+		sigaddset(&stopped, SIGTTIN);
+		sigaddset(&stopped, SIGTTOU);
+		sigprocmask(SIG_SETMASK, &stopped, NULL);
 		status = wait_for();
 	}
 	sigprocmask(SIG_SETMASK, &all, NULL);

@@ -9,11 +9,37 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf.h"
 #include "cgroup.h"
 #include "output.h"
+
+void cli_count_borrowed(struct cli *cli, const char *cgroup, bool is_on)
+{
+	char folder[2 * CLI_CGROUP_SIZE];
+	struct cli_registry registry;
+	uint32_t cpus = 0;
+	struct stat st;
+	size_t i;
+
+	if (cli_cgroup_mount(folder, CLI_CGROUP_SIZE))
+		return;
+	snprintf(folder + strlen(folder), CLI_CGROUP_SIZE, "%s", cgroup);
+	if (stat(folder, &st))
+		return;
+	if (is_on && !cli_registry_load(cli, CLI_LEASES, &registry)) {
+		for (i = 0; i < registry.nr_leases; i++)
+			if (registry.leases[i].role == SUPERDEV_ROLE_HELD &&
+			    registry.leases[i].state == SUPERDEV_LEASE_STATE_ACTIVE)
+				cpus += registry.leases[i].cpus;
+		cli_registry_free(&registry);
+	}
+	/* Without it, programs see the processors of this machine, and that is all. */
+	sdv_bpf_affinity_set(st.st_ino, cpus);
+}
 
 int cli_set_spread(struct cli *cli, const struct cli_args *args)
 {
@@ -28,7 +54,10 @@ int cli_set_spread(struct cli *cli, const struct cli_args *args)
 	if (why)
 		return cli_fail(cli, name, "%s", why);
 	r = sdv_nl_spread(cli->nl, is_on ? SUPERDEV_CMD_SPREAD_ADD : SUPERDEV_CMD_SPREAD_DEL, cgroup);
-	return r ? cli_refused(cli, name, r) : 0;
+	if (r)
+		return cli_refused(cli, name, r);
+	cli_count_borrowed(cli, cgroup, is_on);
+	return 0;
 }
 
 int cli_set_show(struct cli *cli, const struct cli_args *args)

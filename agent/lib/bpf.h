@@ -2,7 +2,8 @@
 /*
  * bpf.h: BPF objects into the kernel, and what holds them there.
  *
- * bpf.c has policies, bpf_attach.c what the agent attaches; nobody else knows libbpf.
+ * bpf.c has policies, bpf_attach.c what the agent attaches, bpf_affinity.c who counts
+ * borrowed processors; nobody else knows libbpf.
  */
 #ifndef SDV_BPF_H
 #define SDV_BPF_H
@@ -87,5 +88,19 @@ int sdv_bpf_guard_fd(const struct sdv_bpf_guard *guard);
 void sdv_bpf_guard_read(struct sdv_bpf_guard *guard);
 /* Guests are no longer guarded. */
 void sdv_bpf_guard_close(struct sdv_bpf_guard *guard);
+
+/* What counts borrowed processors, where it is installed. */
+#define SDV_BPF_AFFINITY "/usr/lib/superdev/affinity.bpf.o"
+
+/**
+ * sdv_bpf_affinity_set - so many processors are there for a cgroup beside this machine's
+ * @cgroup:	its number, which is the inode of its folder
+ * @nr:		how many; 0: none any more
+ *
+ * Programs in it and below it are told so by sched_getaffinity().
+ *
+ * Return: 0, or -errno; -ENOENT: it is not installed; -EPERM.
+ */
+int sdv_bpf_affinity_set(uint64_t cgroup, uint32_t nr);
 
 #endif

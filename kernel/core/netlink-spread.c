@@ -112,6 +112,7 @@ int superdev_nl_spread_add_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cgroup *cgroup __free(cgroup) = get_cgroup(info);
 	struct nlattr *attr = info->attrs[SUPERDEV_A_SPREAD_CGROUP];
 	struct sdv_ns *ns = sdv_ns(genl_info_net(info));
+	int err;
 
 	if (IS_ERR(cgroup))
 		return PTR_ERR(cgroup);
@@ -130,7 +131,10 @@ int superdev_nl_spread_add_doit(struct sk_buff *skb, struct genl_info *info)
 	if (ns->spread.nr_cgroups >= SDV_SPREAD_CGROUPS)
 		return sdv_refuse(info->extack, NULL, -ENOSPC,
 				  "%u cgroups are set to spread already", ns->spread.nr_cgroups);
-	return sdv_spread_add(ns, cgroup);
+	err = sdv_spread_add(ns, cgroup);
+	if (err == -ENAMETOOLONG)
+		return sdv_refuse(info->extack, attr, err, "its path is longer than 1023 bytes");
+	return err;
 }
 
 int superdev_nl_spread_del_doit(struct sk_buff *skb, struct genl_info *info)

@@ -9,6 +9,8 @@
 #include <linux/cred.h>
 #include <linux/elf.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/security.h>
 #include <linux/string.h>
 #include <linux/xattr.h>
@@ -104,6 +106,9 @@ static const char *check_start(const struct linux_binprm *bprm)
 	    !uid_eq(cred->uid, cred->fsuid) || !gid_eq(cred->gid, cred->egid) ||
 	    !gid_eq(cred->gid, cred->sgid) || !gid_eq(cred->gid, cred->fsgid))
 		return "it runs with rights of two users or groups";
+	/* A guest would have less of what keeps it in: nobody there knows of it. */
+	if (task_no_new_privs(current) || seccomp_mode(&current->seccomp))
+		return "it is in a sandbox";
 	if (!uid_eq(cred->uid, GLOBAL_ROOT_UID) && !cap_isclear(cred->cap_ambient))
 		return "it is given capabilities";
 	if (bprm->fdpath || d_unlinked(dentry))

@@ -71,6 +71,11 @@ GOOD = {
     "POLICY_TRY": [("POLICY_PATH", [b"/bin/sh\0", b"/\0", b"/nosuch\0"]), ("POLICY_CLASS", [b"cpu\0", b"null\0"]),
                    ("POLICY_PID", u32(1, 0, 0xffffffff))],
     "POLICY_DEL": [],
+    "SPREAD_ADD": [("SPREAD_CGROUP", [b"/\0", b"/none\0", b"none\0", b"/fuzz\0", b"/cgroup.procs\0", b"/" + b"x" * 1022 + b"\0"])],
+    "SPREAD_DEL": [("SPREAD_CGROUP", [b"/\0", b"/none\0", b"/fuzz\0"])],
+    "TASK_GET": [("TASK_PID", u32(1, 0, 0xffffffff))],
+    "DECISION_GET": [("TASK_PID", u32(1, 0, 0xffffffff))],
+    "TASK_ADD": [("TASK_PROGRAM", [b"/bin/sh\0"]), ("TASK_LEASE", u32(0, 1, 2, 3))],
 }
 
 

@@ -168,6 +168,10 @@ def two_users():
 	os.setresuid(0, 65534, 0)
 	os.execv("/bin/echo", ["echo", "here"])
 stays("who has the rights of two users stays", "two users", two_users)
+def sandboxed():
+	libc.prctl(38, 1, 0, 0, 0)
+	os.execv("/bin/echo", ["echo", "here"])
+stays("who can gain no rights any more, as in a sandbox, stays", "sandbox", sandboxed)
 def deleted():
 	program("gone")
 	fd = os.open(tree + "/gone", os.O_RDONLY | os.O_CLOEXEC)
