@@ -26,7 +26,7 @@ static bool mount_line(char *line, char *ret_path, size_t size)
 		field[i] = strsep(&rest, " ");
 	if (!field[4] || strcmp(field[3], "/") != 0 || strlen(field[4]) >= size)
 		return false;
-	strcpy(ret_path, field[4]);
+	stpcpy(ret_path, field[4]);
 	return true;
 }
 
@@ -57,7 +57,7 @@ int cli_cgroup_of(pid_t pid, char *ret_cgroup, size_t size)
 	if (pid)
 		snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
 	else
-		strcpy(file, "/proc/self/cgroup");
+		stpcpy(file, "/proc/self/cgroup");
 	in = fopen(file, "re");
 	if (!in)
 		return errno == ENOENT ? -ESRCH : -errno;
@@ -67,7 +67,7 @@ int cli_cgroup_of(pid_t pid, char *ret_cgroup, size_t size)
 		line[strcspn(line, "\n")] = 0;
 		r = strlen(line + 3) < size ? 0 : -ENAMETOOLONG;
 		if (!r)
-			strcpy(ret_cgroup, line + 3);
+			stpcpy(ret_cgroup, line + 3);
 	}
 	free(line);
 	fclose(in);
@@ -99,6 +99,6 @@ const char *cli_cgroup_parse(const char *text, char *ret_cgroup, size_t size)
 		return "is no cgroup; it is a folder below /sys/fs/cgroup, or its path there from '/' on";
 	if (strlen(text) >= size)
 		return "is too long";
-	strcpy(ret_cgroup, text);
+	stpcpy(ret_cgroup, text);
 	return NULL;
 }

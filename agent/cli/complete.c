@@ -116,7 +116,8 @@ static void value_candidates(struct cli *cli, const struct cli_command *command,
 		alternatives(arg->value, begin);
 	else if (!strcmp(arg->value, "CLASS"))
 		alternatives("blk|cpu|null", begin);
-	else if (!strcmp(arg->value, "COMMAND...") || !strcmp(arg->value, "CGROUP") || !strcmp(arg->value, "FILE") || !strcmp(arg->value, "PATH") || !strcmp(arg->value, "PROGRAM"))
+	else if (!strcmp(arg->value, "COMMAND...") || !strcmp(arg->value, "CGROUP") ||
+		 !strcmp(arg->value, "FILE") || !strcmp(arg->value, "PATH") || !strcmp(arg->value, "PROGRAM"))
 		puts("FILE");
 	else if (!strcmp(arg->value, "OBJECT"))
 		objects(begin);

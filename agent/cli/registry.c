@@ -102,10 +102,8 @@ int cli_registry_load(struct cli *cli, unsigned int what, struct cli_registry *r
 		unsigned int what;
 		int cmd;
 	} dumps[] = {
-		{ CLI_PEERS, SUPERDEV_CMD_PEER_GET },
-		{ CLI_OFFERS, SUPERDEV_CMD_OFFER_GET },
-		{ CLI_LEASES, SUPERDEV_CMD_LEASE_GET },
-		{ CLI_LANES, SUPERDEV_CMD_LANE_GET },
+		{ CLI_PEERS, SUPERDEV_CMD_PEER_GET },    { CLI_OFFERS, SUPERDEV_CMD_OFFER_GET },
+		{ CLI_LEASES, SUPERDEV_CMD_LEASE_GET },  { CLI_LANES, SUPERDEV_CMD_LANE_GET },
 		{ CLI_SPREAD, SUPERDEV_CMD_SPREAD_GET },
 	};
 	struct cli_registry registry = { 0 };

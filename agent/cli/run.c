@@ -22,7 +22,7 @@
 #include "output.h"
 #include "registry.h"
 
-#define DEPUTY		"/usr/libexec/superdev/superdev-deputy"
+#define DEPUTY           "/usr/libexec/superdev/superdev-deputy"
 #define DEPUTY_PARAMETER "/sys/module/superdev_cpu/parameters/deputy"
 
 /* As shells have it. */
@@ -52,7 +52,7 @@ static int cgroup_make(struct cli *cli, struct run *run)
 	if (cli_cgroup_mount(mount, sizeof(mount)) || cli_cgroup_of(0, own, sizeof(own)))
 		return cli_fail(cli, NULL, "cgroups of version 2 are not mounted here");
 	if (!strcmp(own, "/")) {
-		strcpy(own, "/superdev");
+		stpcpy(own, "/superdev");
 		snprintf(run->folder, sizeof(run->folder), "%s%s", mount, own);
 		if (mkdir(run->folder, 0755) && errno != EEXIST)
 			return cli_fail(cli, NULL, "can't make cgroup '%s': %m", run->folder);
@@ -62,7 +62,8 @@ static int cgroup_make(struct cli *cli, struct run *run)
 		if (tries && n < sizeof(run->cgroup))
 			n += (size_t)snprintf(run->cgroup + n, sizeof(run->cgroup) - n, "-%d", tries);
 		if (n >= sizeof(run->cgroup))
-			return cli_fail(cli, NULL, "the cgroup that this runs in has too long a name: '%s'", own);
+			return cli_fail(cli, NULL, "the cgroup that this runs in has too long a name: '%s'",
+					own);
 		snprintf(run->folder, sizeof(run->folder), "%s%s", mount, run->cgroup);
 		if (!mkdir(run->folder, 0755))
 			break;
@@ -71,8 +72,8 @@ static int cgroup_make(struct cli *cli, struct run *run)
 		if (r == EEXIST && tries < 100)
 			continue;
 		if (r == EACCES || r == EPERM)
-			return cli_fail(cli, NULL, "can't make cgroup '%s': %s; try it with sudo", run->folder,
-					strerror(r));
+			return cli_fail(cli, NULL, "can't make cgroup '%s': %s; try it with sudo",
+					run->folder, strerror(r));
 		return cli_fail(cli, NULL, "can't make cgroup '%s': %s", run->folder, strerror(r));
 	}
 	r = sdv_nl_spread(cli->nl, SUPERDEV_CMD_SPREAD_ADD, run->cgroup);

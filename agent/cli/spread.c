@@ -112,7 +112,8 @@ static bool deputy_cpu_us(uint32_t pid, uint64_t *ret_us)
 	text[n] = 0;
 	/* Behind the name, which may have anything in it. */
 	at = strrchr(text, ')');
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+	if (!at ||
+	    sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
 		return false;
 	*ret_us = (user + system) * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK);
 	return true;
@@ -314,7 +315,7 @@ static int explain_none(struct cli *cli, const char *text, uint32_t pid)
 	if (r == -ESRCH)
 		return cli_fail(cli, text, "there is no such process, and no decision on one is known");
 	if (r)
-		strcpy(cgroup, "/");
+		stpcpy(cgroup, "/");
 	r = cli_registry_load(cli, CLI_SPREAD, &registry);
 	if (r)
 		return cli_refused(cli, text, r);

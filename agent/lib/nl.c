@@ -430,7 +430,7 @@ int sdv_nl_spread(struct sdv_nl *nl, int cmd, const char *cgroup)
 
 	if (strlen(cgroup) >= sizeof(info.cgroup))
 		return -ENAMETOOLONG;
-	strcpy(info.cgroup, cgroup);
+	stpcpy(info.cgroup, cgroup);
 	SDV_SET(&info, SUPERDEV_A_SPREAD_CGROUP);
 	return request(nl, cmd, &sdv_nl_spread_set, &info, info.has, &answer);
 }
@@ -457,7 +457,7 @@ int sdv_nl_task_add(struct sdv_nl *nl, const char *program, uint32_t lease)
 	/* Of a long one the end, which is what tells programs apart. */
 	if (len >= sizeof(info.program))
 		program += len - (sizeof(info.program) - 1);
-	strcpy(info.program, program);
+	stpcpy(info.program, program);
 	SDV_SET(&info, SUPERDEV_A_TASK_PROGRAM);
 	SDV_SET(&info, SUPERDEV_A_TASK_LEASE);
 	return request(nl, SUPERDEV_CMD_TASK_ADD, &sdv_nl_task_set, &info, info.has, &answer);

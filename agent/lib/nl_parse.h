@@ -21,8 +21,8 @@ enum sdv_nl_kind {
 	SDV_NL_U16,
 	SDV_NL_U32,
 	SDV_NL_U64,
-	SDV_NL_FLAG,     /* there or not; a bool */
-	SDV_NL_PROPERTY, /* appended to an offer's */
+	SDV_NL_FLAG,      /* there or not; a bool */
+	SDV_NL_PROPERTY,  /* appended to an offer's */
 	SDV_NL_CANDIDATE, /* appended to a task's; never sent */
 };
 

@@ -20,7 +20,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* Folders between a cgroup and the topmost that are looked at. */
 #define MAX_LEVELS 16
 /* Words of a mask: 1024 processors. */
-#define MAX_WORDS 16
+#define MAX_WORDS  16
 
 /* Arguments of a system call; of x86-64, as the name below is. */
 struct pt_regs {

@@ -153,7 +153,7 @@ bool sdv_task_is_current(struct net *net)
 {
 	struct sdv_ns *ns = sdv_ns(net);
 
-	return xa_load(&ns->spread.tasks, number_of(current_pid())) != NULL;
+	return xa_load(&ns->spread.tasks, number_of(current_pid()));
 }
 EXPORT_SYMBOL_GPL(sdv_task_is_current);
 

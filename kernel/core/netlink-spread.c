@@ -77,7 +77,13 @@ int superdev_nl_spread_get_dumpit(struct sk_buff *skb, struct netlink_callback *
 			   SUPERDEV_CMD_SPREAD_GET, fill_spread);
 }
 
-DEFINE_FREE(cgroup, struct cgroup *, if (!IS_ERR_OR_NULL(_T)) cgroup_put(_T))
+static void put_cgroup(struct cgroup *cgroup)
+{
+	if (!IS_ERR_OR_NULL(cgroup))
+		cgroup_put(cgroup);
+}
+
+DEFINE_FREE(cgroup, struct cgroup *, put_cgroup(_T))
 
 /* The cgroup that the request names, with a reference, or -errno with the reason said. */
 static struct cgroup *get_cgroup(struct genl_info *info)

@@ -3,8 +3,9 @@
  * registry.h: what one network namespace knows of peers, offers and leases.
  *
  * registry.c owns namespaces, peers and offers, lease.c leases and the life of
- * their devices, spread.h whose programs may go elsewhere, notify.c turns objects
- * into netlink messages, netlink.c calls all of them.  Documentation/locking says which lock is taken inside which.
+ * their devices, spread.h is about whose programs may go elsewhere, notify.c turns
+ * objects into netlink messages, netlink.c calls all of them.
+ * Documentation/locking says which lock is taken inside which.
  */
 #ifndef _SUPERDEV_REGISTRY_H
 #define _SUPERDEV_REGISTRY_H

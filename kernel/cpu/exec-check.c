@@ -73,6 +73,7 @@ static const char *check_script(const char *buf)
 	char *head = scratch, *path = scratch + BINPRM_BUF_SIZE;
 	struct file *file;
 	const char *why;
+	ssize_t len = 0;
 	loff_t pos = 0;
 
 	if (!scratch)
@@ -84,8 +85,9 @@ static const char *check_script(const char *buf)
 	if (IS_ERR(file))
 		return "its interpreter can't be executed";
 	why = gains_rights(file);
-	if (!why && (kernel_read(file, head, BINPRM_BUF_SIZE, &pos) < (ssize_t)sizeof(struct elfhdr) ||
-		     !is_native(head)))
+	if (!why)
+		len = kernel_read(file, head, BINPRM_BUF_SIZE, &pos);
+	if (!why && (len < (ssize_t)sizeof(struct elfhdr) || !is_native(head)))
 		why = "its interpreter is no program of this kind of machine";
 	exe_file_allow_write_access(file);
 	fput(file);

@@ -20,6 +20,7 @@ in_cgroup() { sh -c "echo 0 >$cgroup/below/cgroup.procs"' && exec "$@"' sh "$@";
 away() { echo "$1" >/sys/module/superdev_policy_test/parameters/away; }
 refuses() { ! "${@:2}" >/tmp/refused 2>&1 && grep -q -- "$1" /tmp/refused; }
 marks() { superdev -j set show | python3 -c 'import json,sys; print(" ".join(s["cgroup"] for s in json.load(sys.stdin)))'; }
+# shellcheck disable=SC2120 # none is a case
 marks_are() { [ "$(marks)" = "$*" ]; }
 gone() { ! superdev -j task list | grep -q '"pid"'; }
 shows() { [ "$(SPREAD=show in_cgroup /bin/echo here | head -n 1)" = "$1" ]; }
@@ -79,6 +80,7 @@ within is_active
 in_cgroup python3 /src/tests/kernel/spread-cases.py "$lease" $deputy || failed=1
 
 step "superdev run"
+want=0
 status() { local status=0; "$@" || status=$?; [ $status = "$want" ]; }
 want=42 expect "its command goes" eval 'SPREAD=show status superdev run /bin/true >/dev/null'
 want=7 expect "its status comes back" status superdev run sh -c 'exit 7'
@@ -93,8 +95,7 @@ want=126 expect "and what can't be executed 126" status superdev run on lender /
 
 step "faults"
 gone_wrong() {
-	local i
-	for i in $(seq 60); do in_cgroup /bin/sh -c '/bin/true; ./script; exit 0' || true; done
+	for _ in $(seq 60); do in_cgroup /bin/sh -c '/bin/true; ./script; exit 0' || true; done
 }
 cd /tmp && printf '#!/bin/sh\nexit 0\n' >script && chmod +x script
 um_failslab superdev_cpu 30 300 -- gone_wrong >/tmp/faults.out 2>&1 || true

@@ -155,10 +155,12 @@ TEST("a value that ends in dots is all words that are left, whatever they are")
 {
 	const char *usage = "[on PLACE] [COMMAND...]";
 
-	CHECK(takes(usage, "make -j8 on x") && args.nr_rest == 4 && given("COMMAND...", "make") && given("on", NULL));
+	CHECK(takes(usage, "make -j8 on x") && args.nr_rest == 4 && given("COMMAND...", "make") &&
+	      given("on", NULL));
 	CHECK(!strcmp(args.rest[1], "-j8") && !strcmp(args.rest[3], "x"));
 	CHECK(takes(usage, "on there make on x") && given("on", "there") && args.nr_rest == 3);
-	CHECK(takes(usage, "-- on x") && given("on", NULL) && args.nr_rest == 2 && !strcmp(args.rest[0], "on"));
+	CHECK(takes(usage, "-- on x") && given("on", NULL) && args.nr_rest == 2 &&
+	      !strcmp(args.rest[0], "on"));
 	CHECK(takes(usage, "on there -- on") && given("on", "there") && args.nr_rest == 1);
 	CHECK(takes(usage, "") && !args.nr_rest && given("COMMAND...", NULL));
 	CHECK(takes(usage, "--") && !args.nr_rest && given("COMMAND...", NULL));
