@@ -63,6 +63,20 @@ static void check_event(const struct sdv_event *event)
 		check_text(event->policy.path, sizeof(event->policy.path));
 		check_text(event->policy.why, sizeof(event->policy.why));
 		break;
+	case SUPERDEV_CMD_SPREAD_GET:
+	case SUPERDEV_CMD_SPREAD_NTF:
+	case SUPERDEV_CMD_SPREAD_DEL_NTF:
+		check_text(event->spread.cgroup, sizeof(event->spread.cgroup));
+		break;
+	case SUPERDEV_CMD_TASK_GET:
+	case SUPERDEV_CMD_DECISION_GET:
+		check_text(event->task.program, sizeof(event->task.program));
+		check_text(event->task.why, sizeof(event->task.why));
+		if (event->task.nr_candidates > SDV_CANDIDATES)
+			abort();
+		for (i = 0; i < event->task.nr_candidates; i++)
+			check_text(event->task.candidate[i].offer, sizeof(event->task.candidate[i].offer));
+		break;
 	default: abort();
 	}
 }

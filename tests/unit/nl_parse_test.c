@@ -286,6 +286,36 @@ TEST("a header that does not fit ends it")
 	CHECK(!sdv_nl_next(&at, &len, &msg) && len == 18);
 }
 
+TEST("a decision is read with the leases it rests on, as far as there is room")
+{
+	uint8_t nest[64];
+	struct nlattr hdr = { .nla_type = SUPERDEV_A_CANDIDATE_OFFER };
+	unsigned int i;
+	size_t size;
+
+	hdr.nla_len = sizeof(hdr) + 4;
+	memcpy(nest, &hdr, sizeof(hdr));
+	memcpy(nest + sizeof(hdr), "cpu", 4);
+	size = sizeof(hdr) + 4;
+	begin(SUPERDEV_CMD_DECISION_GET);
+	put_u32(SUPERDEV_A_TASK_PID, 7);
+	put_text(SUPERDEV_A_TASK_WHY, "there is room");
+	put(SUPERDEV_A_TASK_ENDED, NULL, 0);
+	for (i = 0; i < SDV_CANDIDATES + 2; i++)
+		put(SUPERDEV_A_TASK_CANDIDATE, nest, size);
+	CHECK(!parse() && event.task.pid == 7 && event.task.ended &&
+	      !strcmp(event.task.why, "there is room"));
+	CHECK(event.task.nr_candidates == SDV_CANDIDATES && !strcmp(event.task.candidate[3].offer, "cpu"));
+	CHECK(!SDV_HAS(&event.task, SUPERDEV_A_TASK_LEASE));
+	CHECK(SDV_HAS(&event.task.candidate[0], SUPERDEV_A_CANDIDATE_OFFER));
+	CHECK(!SDV_HAS(&event.task.candidate[0], SUPERDEV_A_CANDIDATE_LOAD));
+	/* A text without its end. */
+	nest[size - 1] = 'x';
+	begin(SUPERDEV_CMD_TASK_GET);
+	put(SUPERDEV_A_TASK_CANDIDATE, nest, size);
+	CHECK(parse() == -EBADMSG);
+}
+
 int main(void)
 {
 	return test_main("nl_parse");
