@@ -112,6 +112,9 @@ enum superdev_purpose {
 	SUPERDEV_PURPOSE_CONTROL = 1,
 	SUPERDEV_PURPOSE_LANE	= 2,	/* lease, epoch and index say which */
 	SUPERDEV_PURPOSE_PAIR	= 3,	/* the only one an unknown key may ask for */
+	/* Of a lease of class cpu; lease, epoch, user and session say which. */
+	SUPERDEV_PURPOSE_TASK	= 4,	/* one program; frames SUPERDEV_TASK_* */
+	SUPERDEV_PURPOSE_FILES	= 5,	/* the user's files; frames SUPERDEV_FS_* */
 };
 
 /* Operations of the null class: template and test double. */

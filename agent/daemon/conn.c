@@ -204,7 +204,7 @@ static void conn_fail_tls(struct conn *conn, int error)
 
 static void conn_opened(struct conn *conn)
 {
-	bool is_clear = conn->ours.purpose == SUPERDEV_PURPOSE_LANE &&
+	bool is_clear = (conn->ours.purpose == SUPERDEV_PURPOSE_LANE || hello_is_for_task(&conn->ours)) &&
 			conn->ours.transport == SUPERDEV_TRANSPORT_CLEAR &&
 			conn->theirs.transport == SUPERDEV_TRANSPORT_CLEAR;
 	int r;

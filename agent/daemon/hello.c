@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+bool hello_is_for_task(const struct hello *hello)
+{
+	return hello->purpose == SUPERDEV_PURPOSE_TASK || hello->purpose == SUPERDEV_PURPOSE_FILES;
+}
+
 static int write_frame(const struct hello *hello, const struct sdv_head *request, uint32_t status,
 		       void *ret_frame, size_t size)
 {
@@ -24,10 +29,16 @@ static int write_frame(const struct hello *hello, const struct sdv_head *request
 	sdv_put_u64(&w, SUPERDEV_A_AGENT_FEATURES, hello->features);
 	sdv_put_u16(&w, SUPERDEV_A_AGENT_PORT, hello->port);
 	sdv_put_u8(&w, SUPERDEV_A_AGENT_PURPOSE, hello->purpose);
-	if (hello->purpose == SUPERDEV_PURPOSE_LANE) {
+	if (hello->purpose == SUPERDEV_PURPOSE_LANE || hello_is_for_task(hello)) {
 		sdv_put_u64(&w, SUPERDEV_A_AGENT_LEASE, hello->lease);
 		sdv_put_u32(&w, SUPERDEV_A_AGENT_EPOCH, hello->epoch);
+	}
+	if (hello->purpose == SUPERDEV_PURPOSE_LANE)
 		sdv_put_u32(&w, SUPERDEV_A_AGENT_INDEX, hello->index);
+	if (hello_is_for_task(hello)) {
+		if (hello->has_user)
+			sdv_put_u32(&w, SUPERDEV_A_AGENT_USER, hello->user);
+		sdv_put_u64(&w, SUPERDEV_A_AGENT_SESSION, hello->session);
 	}
 	sdv_put_u32(&w, SUPERDEV_A_AGENT_TRANSPORT, hello->transport);
 	sdv_put_binary(&w, SUPERDEV_A_AGENT_BOOT, hello->boot, sizeof(hello->boot));
@@ -100,6 +111,9 @@ int hello_read(const void *data, size_t len, bool is_reply, struct sdv_head *ret
 	hello.lease = sdv_get_u64(&attrs[SUPERDEV_A_AGENT_LEASE]);
 	hello.epoch = sdv_get_u32(&attrs[SUPERDEV_A_AGENT_EPOCH]);
 	hello.index = sdv_get_u32(&attrs[SUPERDEV_A_AGENT_INDEX]);
+	hello.has_user = sdv_has(&attrs[SUPERDEV_A_AGENT_USER]);
+	hello.user = sdv_get_u32(&attrs[SUPERDEV_A_AGENT_USER]);
+	hello.session = sdv_get_u64(&attrs[SUPERDEV_A_AGENT_SESSION]);
 	hello.transport = sdv_get_u32(&attrs[SUPERDEV_A_AGENT_TRANSPORT]);
 	if (sdv_has(&attrs[SUPERDEV_A_AGENT_BOOT]))
 		memcpy(hello.boot, attrs[SUPERDEV_A_AGENT_BOOT].data, sizeof(hello.boot));

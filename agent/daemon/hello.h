@@ -5,6 +5,7 @@
 #ifndef SDV_HELLO_H
 #define SDV_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,9 @@
 /**
  * struct hello - who speaks and what for; a reply only fills what it means
  * @name:	what the machine calls itself; not to be believed
- * @lease:	the lender's number, for PURPOSE_LANE
+ * @lease:	the lender's number, for PURPOSE_LANE, _TASK and _FILES; @epoch likewise
+ * @user:	at home, for PURPOSE_TASK and _FILES; only there if @has_user
+ * @session:	home's number of its connection of files, never 0; likewise
  * @transport:	what the sender wants for lanes with the other end
  * @error:	in a refusal, why
  */
@@ -27,11 +30,16 @@ struct hello {
 	uint16_t port;
 	uint8_t purpose;
 	uint64_t lease;
-	uint32_t epoch, index;
+	uint32_t epoch, index, user;
+	bool has_user;
+	uint64_t session;
 	enum superdev_transport transport;
 	uint8_t boot[16];
 	char error[SDV_TEXT_SIZE];
 };
+
+/* Whether the connection is for one program or for files of home. */
+bool hello_is_for_task(const struct hello *hello);
 
 /* Return: bytes of the whole frame. */
 int hello_write(const struct hello *hello, void *ret_frame, size_t size);

@@ -322,6 +322,8 @@ static const struct sdv_attr_policy agent_policy[SUPERDEV_A_AGENT_MAX + 1] = {
 	[SUPERDEV_A_AGENT_BOOT] = BOOT,
 	[SUPERDEV_A_AGENT_NONCE] = KEY,
 	[SUPERDEV_A_AGENT_ERROR] = TEXT,
+	[SUPERDEV_A_AGENT_USER] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_AGENT_SESSION] = { .type = SDV_ATTR_U64 },
 };
 SET(sdv_agent_set, SUPERDEV_A_AGENT_MAX, agent);
 

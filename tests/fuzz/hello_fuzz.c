@@ -34,5 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (strcmp(hello.name, hello_again.name) || hello.purpose != hello_again.purpose ||
 	    hello.features != hello_again.features || hello.transport != hello_again.transport)
 		abort();
+	if (hello_is_for_task(&hello) &&
+	    (hello.lease != hello_again.lease || hello.epoch != hello_again.epoch ||
+	     hello.has_user != hello_again.has_user || hello.user != hello_again.user ||
+	     hello.session != hello_again.session))
+		abort();
 	return 0;
 }

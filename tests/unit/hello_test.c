@@ -37,6 +37,32 @@ TEST("a HELLO is read as it was written")
 	CHECK(got.index == 7 && got.transport == SUPERDEV_TRANSPORT_CLEAR && got.boot[2] == 3);
 }
 
+TEST("a HELLO for a task says whose it is, and which files go with it")
+{
+	struct hello task = lane;
+	int len;
+
+	task.purpose = SUPERDEV_PURPOSE_TASK;
+	task.has_user = true;
+	task.user = 65533;
+	task.session = 0xfedcba9876543210;
+	len = hello_write(&task, frame, sizeof(frame));
+	CHECK(len > 0 && hello_read(frame, len, false, &head, &got) == 0);
+	CHECK(hello_is_for_task(&got) && got.lease == lane.lease && got.epoch == 3 && !got.index);
+	CHECK(got.has_user && got.user == 65533 && got.session == task.session);
+	/* Home's root is a user like any other, and no user is not home's root. */
+	task.purpose = SUPERDEV_PURPOSE_FILES;
+	task.user = 0;
+	len = hello_write(&task, frame, sizeof(frame));
+	CHECK(len > 0 && hello_read(frame, len, false, &head, &got) == 0 && got.has_user && !got.user);
+	task.has_user = false;
+	len = hello_write(&task, frame, sizeof(frame));
+	CHECK(len > 0 && hello_read(frame, len, false, &head, &got) == 0 && !got.has_user);
+	len = hello_write(&lane, frame, sizeof(frame));
+	CHECK(len > 0 && hello_read(frame, len, false, &head, &got) == 0);
+	CHECK(!hello_is_for_task(&got) && !got.has_user && !got.session);
+}
+
 TEST("a HELLO that has not come whole is waited for")
 {
 	int len = hello_write(&lane, frame, sizeof(frame));
