@@ -23,7 +23,7 @@
 static int usage(void)
 {
 	fprintf(stderr, "usage: superdev-homefs serve --fd N [--root DIR] [--path DIR]...\n"
-			"       superdev-homefs mount --fd N [--control N] DIR\n");
+			"       superdev-homefs mount --fd N [--control N] [--first-id ID] DIR\n");
 	return 2;
 }
 
@@ -33,6 +33,16 @@ static int fd_of(const char *text)
 	long fd = strtol(text, &end, 10);
 
 	return *text && !*end && fd >= 0 && fd < 1 << 20 ? (int)fd : -1;
+}
+
+/* 0: it cannot be one. */
+static uint32_t id_of(const char *text)
+{
+	char *end;
+	unsigned long long id = strtoull(text, &end, 0);
+
+	return *text && !*end && id >= SDV_HOMEFS_NR_IDS && id < UINT32_MAX - SDV_HOMEFS_ID ? (uint32_t)id
+											    : 0;
 }
 
 static int serve(int argc, char **argv)
@@ -74,6 +84,7 @@ static int mount_dir(int argc, char **argv)
 	static const struct option options[] = {
 		{ "fd", required_argument, NULL, 'f' },
 		{ "control", required_argument, NULL, 'c' },
+		{ "first-id", required_argument, NULL, 'i' },
 		{ 0 },
 	};
 	struct sdv_mount_params params = { .fd = -1, .control_fd = -1 };
@@ -85,6 +96,8 @@ static int mount_dir(int argc, char **argv)
 			params.fd = fd_of(optarg);
 		else if (option == 'c')
 			params.control_fd = fd_of(optarg);
+		else if (option == 'i' && id_of(optarg))
+			params.first_id = id_of(optarg);
 		else
 			return usage();
 	}

@@ -11,7 +11,7 @@
 #include "mount.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,20 +20,8 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-static const char *const op_names[SUPERDEV_FS_END - SUPERDEV_FS_HELLO] = {
-#define NAME(op, name) [SUPERDEV_FS_##op - SUPERDEV_FS_HELLO] = #name
-	NAME(LOOKUP, lookup),       NAME(READDIR, readdir),   NAME(GETATTR, getattr),
-	NAME(SETATTR, setattr),     NAME(READLINK, readlink), NAME(OPEN, open),
-	NAME(CREATE, create),       NAME(MKDIR, mkdir),       NAME(MKNOD, mknod),
-	NAME(SYMLINK, symlink),     NAME(LINK, link),         NAME(UNLINK, unlink),
-	NAME(RMDIR, rmdir),         NAME(RENAME, rename),     NAME(READ, read),
-	NAME(WRITE, write),         NAME(FSYNC, fsync),       NAME(FALLOCATE, fallocate),
-	NAME(LSEEK, lseek),         NAME(STATFS, statfs),     NAME(GETXATTR, getxattr),
-	NAME(LISTXATTR, listxattr), NAME(SETXATTR, setxattr), NAME(REMOVEXATTR, removexattr),
-	NAME(LOCK, lock),           NAME(UNLOCK, unlock),     NAME(COPY, copy),
-};
 
 static int file_write(const char *path, const char *text)
 {
@@ -90,7 +78,7 @@ static int mount_open(struct sdv_mount *fs, const char *dir)
 	if (fd < 0)
 		return -errno;
 	r = fuse_mount(dir, fd);
-	if (r == -EPERM) {
+	if (r == -EPERM && !fs->first_id) {
 		/* The kernel wants the mounter to be of the name space that opened it. */
 		close(fd);
 		r = namespaces_make(fs);
@@ -100,53 +88,35 @@ static int mount_open(struct sdv_mount *fs, const char *dir)
 		if (!r)
 			r = fuse_mount(dir, fd);
 	}
+	if (!r) {
+		fs->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fs->dir_fd < 0)
+			r = -errno;
+	}
 	if (r && fd >= 0)
 		close(fd);
 	return r ? r : fd;
 }
 
-static void say(struct sdv_mount *fs, const char *text)
+/*
+ * Mounted by root, for guests that have users of their own: from here on it is
+ * nobody's process, with no files but its descriptors, and only now it reads
+ * what home says.
+ */
+static int privileges_drop(struct sdv_mount *fs, const char **ret_what)
 {
-	/* Where nobody listens any more nothing is lost. */
-	if (fs->control_fd >= 0 && write(fs->control_fd, text, strlen(text)) < 0)
-		fs->control_fd = -1;
-}
+	const uid_t id = fs->first_id + SDV_HOMEFS_ID;
 
-static void say_round_trips(struct sdv_mount *fs)
-{
-	char text[1024] = "round-trips";
-	uint64_t total = 0;
-	size_t len;
-
-	pthread_mutex_lock(&fs->lock);
-	for (size_t i = 0; i < SUPERDEV_FS_END - SUPERDEV_FS_HELLO; i++) {
-		len = strlen(text);
-		total += fs->round_trips[i];
-		if (fs->round_trips[i])
-			snprintf(text + len, sizeof(text) - len, " %s %" PRIu64,
-				 op_names[i] ? op_names[i] : "other", fs->round_trips[i]);
-	}
-	pthread_mutex_unlock(&fs->lock);
-	len = strlen(text);
-	snprintf(text + len, sizeof(text) - len, " total %" PRIu64 "\n", total);
-	say(fs, text);
+	*ret_what = "become an unprivileged user";
+	if (chroot("/proc/self/fdinfo") || chdir("/") || setgroups(0, NULL) || setresgid(id, id, id) ||
+	    setresuid(id, id, id))
+		return -errno;
+	return 0;
 }
 
 static void *control_run(void *arg)
 {
-	struct sdv_mount *fs = arg;
-	int fd = dup(fs->control_fd);
-	FILE *lines = fd < 0 ? NULL : fdopen(fd, "r");
-	char line[32];
-
-	while (lines && fgets(line, sizeof(line), lines)) {
-		if (!strcmp(line, "sync\n"))
-			sdv_call_sync(fs);
-		else if (!strcmp(line, "round-trips\n"))
-			say_round_trips(fs);
-	}
-	if (lines)
-		fclose(lines);
+	sdv_control_run(arg);
 	return NULL;
 }
 
@@ -173,8 +143,10 @@ static void *ready_run(void *arg)
 	struct sdv_mount *fs = arg;
 	struct stat st;
 
-	if (!stat(fs->dir, &st))
-		say(fs, "ready\n");
+	/* By a descriptor: the directory may be where this process has no way to any more. */
+	if (!fstatat(fs->dir_fd, "", &st, AT_EMPTY_PATH))
+		sdv_control_ready(fs);
+	close(fs->dir_fd);
 	return NULL;
 }
 
@@ -206,22 +178,32 @@ int sdv_mount_run(const struct sdv_mount_params *params, const char **ret_what)
 {
 	/* Threads go on to use it until the process ends. */
 	static struct sdv_mount fs;
-	int r, fd;
+	int r, fd = -1;
 
 	pthread_mutex_init(&fs.lock, NULL);
 	pthread_mutex_init(&fs.notice_lock, NULL);
 	pthread_cond_init(&fs.has_notice, NULL);
 	fs.control_fd = params->control_fd;
-	fs.dir = params->dir;
 	sdv_link_open(&fs.link, params->fd);
 	link_fd = params->fd;
 	signal(SIGTERM, terminate);
+	fs.first_id = params->first_id;
+	if (fs.first_id) {
+		*ret_what = "mount";
+		fd = mount_open(&fs, params->dir);
+		if (fd < 0)
+			return fd;
+		r = privileges_drop(&fs, ret_what);
+		if (r)
+			return r;
+	}
 	*ret_what = "greet home";
 	r = sdv_call_hello(&fs);
 	if (r)
 		return r;
 	*ret_what = "mount";
-	fd = mount_open(&fs, params->dir);
+	if (!fs.first_id)
+		fd = mount_open(&fs, params->dir);
 	if (fd < 0)
 		return fd;
 	/* Guests are of the same user; not before, or the maps could not be written. */

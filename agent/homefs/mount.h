@@ -28,6 +28,14 @@ struct fuse_req; /* libfuse's fuse_req_t points to it */
 struct sdv_mount;
 struct sdv_file;
 
+/*
+ * Home's users 0 to 65535 are so many from first_id on, and process 1 of a guest is the one
+ * behind (SDV_GUEST_INIT_ID of agent/task/guest.h); the next is whose process this is.
+ */
+#define SDV_HOMEFS_NR_IDS 65536u
+#define SDV_HOMEFS_ID     65537u
+#define SDV_HOMEFS_NOBODY 65534u
+
 enum sdv_name_state {
 	SDV_NAME_THERE,
 	SDV_NAME_ABSENT,
@@ -166,6 +174,7 @@ struct sdv_call {
 };
 
 struct sdv_notice;
+struct sdv_channel;
 
 /**
  * struct sdv_mount - the process
@@ -174,6 +183,8 @@ struct sdv_notice;
  * @lost_fence:	as a file's fence, where an INVAL named one that is not known here
  * @uid, @gid:	of home's user, at home and in the mount
  * @is_alone:	no other user is mapped there
+ * @dir_fd:	the mount, until it is ready
+ * @first_id:	what home's users 0 and on are at the lender; 0: themselves
  * @calls:	by tag
  * @forgets, @nr_forgets: to be told to home when there are enough
  * @notice_lock: protects @notices, @last_notice and
@@ -198,8 +209,8 @@ struct sdv_mount {
 	size_t nr_names, max_names;
 	uint32_t round;
 	uint64_t unconfirmed, bytes_total;
-	int control_fd;
-	const char *dir;
+	int control_fd, dir_fd;
+	uint32_t first_id;
 
 	pthread_mutex_t notice_lock;
 	pthread_cond_t has_notice;
@@ -224,8 +235,8 @@ void sdv_call_tell(struct sdv_mount *mount, struct sdv_fs_request *request);
 int sdv_call_run(struct sdv_mount *mount);
 /* HELLO, before there are threads; 0 or -errno. */
 int sdv_call_hello(struct sdv_mount *mount);
-/* Has home's answer to "has all been told?" end in "synced" on the control socket. */
-void sdv_call_sync(struct sdv_mount *mount);
+/* Has home's answer to "has all been told?" end in sdv_control_answer(). */
+void sdv_call_sync(struct sdv_mount *mount, struct sdv_channel *channel);
 /* Gives back a call of lock that waits; without the lock. */
 void sdv_call_cancel(struct sdv_mount *mount, uint32_t tag);
 
@@ -414,6 +425,15 @@ int sdv_fuse_run(struct sdv_mount *mount);
 /* The kernel's number of a file. */
 uint64_t sdv_fuse_id(const struct sdv_mount *mount, const struct sdv_file *file);
 
+/* mount_control.c --------------------------------------------------------- */
+
+/* Serves who may ask, until nobody is left; a thread of its own. */
+void sdv_control_run(struct sdv_mount *mount);
+/* It is mounted, and home has told its root. */
+void sdv_control_ready(struct sdv_mount *mount);
+/* What @channel has asked by sdv_call_sync() is so, or never will be. */
+void sdv_control_answer(struct sdv_mount *mount, struct sdv_channel *channel, bool is_synced);
+
 /* mount.c ----------------------------------------------------------------- */
 
 /**
@@ -422,11 +442,14 @@ uint64_t sdv_fuse_id(const struct sdv_mount *mount, const struct sdv_file *file)
  * @control_fd:	told "ready"; then each "sync" is answered by "synced" when all
  *		that changed at home before has arrived; -1 for none
  * @dir:	where; in namespaces of its own, where this process may not mount
+ * @first_id:	mounts as root, shows home's user 0 as this one and so on, and gives
+ *		up all privileges; 0: as above
  */
 struct sdv_mount_params {
 	int fd;
 	int control_fd;
 	const char *dir;
+	uint32_t first_id;
 };
 
 /* Until the connection ends or the file system is unmounted; as sdv_serve_run(). */

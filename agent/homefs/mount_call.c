@@ -62,18 +62,11 @@ void sdv_notice_file(struct sdv_mount *mount, struct sdv_file *file, bool has_da
 
 static void notice_pass(struct sdv_mount *mount, const struct sdv_notice *notice)
 {
-	static const char synced[] = "synced\n";
-	ssize_t n;
-
 	switch (notice->kind) {
 	case NOTICE_NAME: sdv_kernel_forget_name(mount, notice->id, notice->name); break;
 	case NOTICE_ATTR: sdv_kernel_forget_file(mount, notice->id, false); break;
 	case NOTICE_DATA: sdv_kernel_forget_file(mount, notice->id, true); break;
-	case NOTICE_SYNC:
-		n = write(mount->control_fd, synced, sizeof(synced) - 1);
-		/* Who asked has gone. */
-		(void)n;
-		break;
+	case NOTICE_SYNC: sdv_control_answer(mount, (struct sdv_channel *)(uintptr_t)notice->id, true); break;
 	}
 }
 
@@ -207,20 +200,27 @@ void sdv_call_cancel(struct sdv_mount *mount, uint32_t tag)
 static void sync_done(struct sdv_mount *mount, struct sdv_call *call, int error, const uint8_t *data,
 		      uint32_t len, uint64_t flags)
 {
+	struct sdv_channel *channel = (struct sdv_channel *)(uintptr_t)call->owner;
+
 	(void)data, (void)len, (void)flags;
 	sdv_call_free(mount, call);
-	if (!error)
-		notice_add(mount, NOTICE_SYNC, 0, "");
+	if (error)
+		sdv_control_answer(mount, channel, false);
+	else
+		notice_add(mount, NOTICE_SYNC, (uintptr_t)channel, "");
 }
 
-void sdv_call_sync(struct sdv_mount *mount)
+void sdv_call_sync(struct sdv_mount *mount, struct sdv_channel *channel)
 {
 	struct sdv_fs_request request = { .op = SUPERDEV_FS_SYNC };
 	struct sdv_call *call = sdv_call_new(NULL, NULL, NULL);
 
-	if (!call)
+	if (!call) {
+		sdv_control_answer(mount, channel, false);
 		return;
+	}
 	call->done = sync_done;
+	call->owner = (uintptr_t)channel;
 	pthread_mutex_lock(&mount->lock);
 	sdv_call_send(mount, call, &request);
 	pthread_mutex_unlock(&mount->lock);

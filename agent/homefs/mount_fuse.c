@@ -49,6 +49,20 @@ static struct sdv_open *open_of(const struct fuse_file_info *fi)
  * and the kernel lets nobody write to that.  So what home lets this user write
  * to is shown as this user's.
  */
+static uint32_t id_here(const struct sdv_mount *mount, uint32_t id)
+{
+	if (!mount->first_id)
+		return id;
+	return mount->first_id + (id < SDV_HOMEFS_NR_IDS ? id : SDV_HOMEFS_NOBODY);
+}
+
+/* False: it is no user or group of home's. */
+static bool id_at_home(const struct sdv_mount *mount, uint32_t id, uint32_t *ret_id)
+{
+	*ret_id = id - mount->first_id;
+	return !mount->first_id || *ret_id < SDV_HOMEFS_NR_IDS;
+}
+
 static void stat_fill(const struct sdv_mount *mount, const struct sdv_fs_attr *attr, struct stat *ret_stat)
 {
 	bool is_shown_own = mount->is_alone && attr->access & 2;
@@ -57,8 +71,8 @@ static void stat_fill(const struct sdv_mount *mount, const struct sdv_fs_attr *a
 		.st_ino = attr->ino,
 		.st_mode = attr->mode,
 		.st_nlink = attr->nlink,
-		.st_uid = is_shown_own ? mount->uid : attr->uid,
-		.st_gid = is_shown_own ? mount->gid : attr->gid,
+		.st_uid = is_shown_own ? mount->uid : id_here(mount, attr->uid),
+		.st_gid = is_shown_own ? mount->gid : id_here(mount, attr->gid),
 		.st_rdev = attr->rdev,
 		.st_size = (off_t)attr->size,
 		.st_blocks = (blkcnt_t)attr->blocks,
@@ -312,8 +326,6 @@ static void set_attr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_se
 	};
 	struct sdv_fs_setattr set = {
 		.mode = attr->st_mode & 07777,
-		.uid = attr->st_uid,
-		.gid = attr->st_gid,
 		.size = (uint64_t)attr->st_size,
 		.atime = attr->st_atim.tv_sec,
 		.mtime = attr->st_mtim.tv_sec,
@@ -333,7 +345,12 @@ static void set_attr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_se
 	if (!(set.valid & SUPERDEV_FS_S_MTIME))
 		set.mtime_nsec = 0;
 	ENTER(req);
-	sdv_on_setattr(mount, req, file_of(mount, id), &set);
+	/* What is not set is 0. */
+	if ((set.valid & SUPERDEV_FS_S_UID && !id_at_home(mount, attr->st_uid, &set.uid)) ||
+	    (set.valid & SUPERDEV_FS_S_GID && !id_at_home(mount, attr->st_gid, &set.gid)))
+		sdv_answer_error(req, -EINVAL);
+	else
+		sdv_on_setattr(mount, req, file_of(mount, id), &set);
 	LEAVE;
 }
 

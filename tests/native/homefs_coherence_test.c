@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* homefs_coherence_test.c: what changes at home is seen at the lender, and what is kept costs nothing. */
 #include <dirent.h>
+#include <sys/socket.h>
 
 #include "homefs_rig.h"
 
@@ -190,6 +191,100 @@ TEST("own changes are known here without asking")
 	CHECK(stat(here("own/x"), &st) < 0 && errno == ENOENT && !is_listed(here("own"), "x"));
 	/* The unlink itself, and attributes of the directory. */
 	CHECK(round_trips() <= before + 3);
+}
+
+/* One end of a pair to the mount, as the agent gives one to each guest; the other end is left to us. */
+static int channel_make(void)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { "guest\n", 6 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int pair[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &pair[1], sizeof(int));
+	CHECK(sendmsg(rig.control, &msg, 0) == 6);
+	close(pair[1]);
+	return pair[0];
+}
+
+static bool channel_answers(int fd, const char *question)
+{
+	char answer[16];
+
+	return send(fd, question, strlen(question), MSG_NOSIGNAL) > 0 &&
+	       recv(fd, answer, sizeof(answer), 0) == 7 && !memcmp(answer, "synced\n", 7);
+}
+
+TEST("a guest has a way of its own to ask whether all is told, and no other question")
+{
+	int one, two, many[700];
+
+	rig_begin(0, NULL);
+	one = channel_make();
+	two = channel_make();
+	for (int i = 0; i < 20; i++) {
+		char text[8];
+
+		snprintf(text, sizeof(text), "%d", i);
+		put(home("turn"), text);
+		CHECK(channel_answers(i & 1 ? one : two, "sync\n") && !strcmp(get(here("turn")), text));
+	}
+	CHECK(!channel_answers(one, "round-trips\n") && !channel_answers(one, "sync\n"));
+	CHECK(!channel_answers(two, "sync\nsync\n"));
+	/* More than there may be at once are closed, and those that went make room. */
+	for (int i = 0; i < 700; i++)
+		many[i] = channel_make();
+	CHECK(channel_answers(many[0], "sync\n") && !channel_answers(many[699], "sync\n"));
+	for (int i = 0; i < 700; i++)
+		close(many[i]);
+	sync_here();
+	one = channel_make();
+	CHECK(channel_answers(one, "sync\n"));
+	close(one);
+	close(two);
+}
+
+TEST("mounted for guests, home's users have their numbers, and the mount is nobody's process")
+{
+	const unsigned int first = 1u << 20;
+	char path[64], status[4096];
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	rig.first_id = "1048576";
+	rig_prepare();
+	put(home("file"), "text");
+	CHECK(!chown(home("file"), 1000, 1001));
+	rig_begin(0, NULL);
+	rig.first_id = NULL;
+	CHECK(!stat(here("file"), &st) && st.st_uid == first + 1000 && st.st_gid == first + 1001);
+	CHECK(!chown(here("file"), first + 7, (gid_t)-1));
+	CHECK(!stat(home("file"), &st) && st.st_uid == 7 && st.st_gid == 1001);
+	/* The lender's own, and what is no number of home's. */
+	CHECK(chown(here("file"), 0, 0) < 0 && errno == EINVAL);
+	CHECK(chown(here("file"), first + 65536, (gid_t)-1) < 0 && errno == EINVAL);
+	snprintf(path, sizeof(path), "/proc/%d/status", rig.mount);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, status, sizeof(status) - 1);
+	close(fd);
+	status[n > 0 ? n : 0] = 0;
+	CHECK(strstr(status, "Uid:\t1114113\t1114113\t1114113\t1114113\n"));
+	CHECK(strstr(status, "CapEff:\t0000000000000000\n") && strstr(status, "CapPrm:\t0000000000000000\n"));
+	CHECK(strstr(status, "NoNewPrivs:\t1\n"));
 }
 
 int main(void)

@@ -34,6 +34,7 @@ static struct rig {
 	char dir[64], home[80], here[80];
 	pid_t serve, mount;
 	int control;
+	const char *first_id; /* of the next mount, or NULL */
 	bool is_prepared;
 } rig;
 
@@ -194,7 +195,9 @@ static pid_t run_end(uid_t uid, int fd, int control, const char *const *args)
 /* Mounts RIG/here from whoever has the other end of @fd. */
 static void mount_begin(int fd)
 {
-	const char *const args[] = { "mount", rig.here, NULL };
+	const char *const plain[] = { "mount", rig.here, NULL };
+	const char *const shifted[] = { "mount", "--first-id", rig.first_id, rig.here, NULL };
+	const char *const *args = rig.first_id ? shifted : plain;
 	int control[2];
 
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control));
