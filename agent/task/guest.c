@@ -46,7 +46,7 @@ static struct {
 	struct sdv_guest_options options;
 	struct sdv_guest_cgroup cgroup;
 	pid_t init, relay;
-} guest = { .options = { .fd = -1, .first_id = 1u << 20 } };
+} guest = { .options = { .fd = -1, .sync = -1, .first_id = 1u << 20 } };
 
 static int id_map(pid_t pid, const char *file, uint32_t first, const char **ret_what)
 {
@@ -188,8 +188,10 @@ static void children_kill(void)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "usage: superdev-guest --fd N --root DIR [--cgroup DIR] [--first-id ID] [--pids N]\n"
-			"                      [--memory BYTES] [--lease N] [--epoch N] [--clear]\n");
+	fprintf(stderr,
+		"usage: superdev-guest --fd N --root DIR [--cgroup DIR] [--first-id ID] [--pids N]\n"
+		"                      [--memory BYTES] [--lease N] [--epoch N] [--clear] [--sync N]\n"
+		"                      [--leave DIR]\n");
 	exit(2);
 }
 
@@ -212,7 +214,8 @@ static void options_read(int argc, char **argv)
 		{ "cgroup", required_argument, NULL, 'c' }, { "first-id", required_argument, NULL, 'i' },
 		{ "pids", required_argument, NULL, 'p' },   { "memory", required_argument, NULL, 'm' },
 		{ "lease", required_argument, NULL, 'l' },  { "epoch", required_argument, NULL, 'e' },
-		{ "clear", no_argument, NULL, 'C' },        { NULL, 0, NULL, 0 },
+		{ "clear", no_argument, NULL, 'C' },        { "sync", required_argument, NULL, 's' },
+		{ "leave", required_argument, NULL, 'L' },  { NULL, 0, NULL, 0 },
 	};
 	struct sdv_guest_options *options = &guest.options;
 	int option;
@@ -229,6 +232,8 @@ static void options_read(int argc, char **argv)
 		case 'm': options->max_memory = number(optarg, UINT64_MAX); break;
 		case 'l': options->rules.lease = number(optarg, UINT64_MAX); break;
 		case 'e': options->rules.epoch = (uint32_t)number(optarg, UINT32_MAX); break;
+		case 's': options->sync = (int)number(optarg, 1 << 20); break;
+		case 'L': options->leave = optarg; break;
 		case 'C': options->rules.must_csum = true; break;
 		default: usage();
 		}
@@ -256,10 +261,12 @@ int main(int argc, char **argv)
 		r = -errno;
 	}
 	if (!r)
-		r = sdv_guest_root_prepare(guest.options.root, &what);
+		r = sdv_guest_root_prepare(guest.options.root, guest.options.leave, &what);
 	if (!r)
 		r = processes_make(&what);
 	close(guest.options.fd);
+	if (guest.options.sync >= 0)
+		close(guest.options.sync);
 	if (!r)
 		r = launcher_seal(&what);
 	if (r) {

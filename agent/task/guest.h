@@ -62,15 +62,17 @@ struct sdv_guest_msg {
 /**
  * struct sdv_guest_options - how a guest is hosted
  * @fd:		connection to the deputy
- * @root:	directory that becomes the guest's root
+ * @sync:	SOCK_SEQPACKET; "sync" is answered by "synced" when @root shows what home's files
+ *		are at that moment; -1: it always does
+ * @root:	directory that becomes the guest's root; @leave as below
  * @cgroup:	cgroup v2 directory below which one is made for it; NULL: none
  * @first_id:	user and group of the lender that the guest's 0 is
  * @max_pids, @max_memory: of the guest; 0: no limit of ours
  * @rules:	lease, epoch and protection of the connection
  */
 struct sdv_guest_options {
-	int fd;
-	const char *root, *cgroup;
+	int fd, sync;
+	const char *root, *leave, *cgroup;
 	uint32_t first_id;
 	uint64_t max_pids, max_memory;
 	struct sdv_frame_rules rules;
@@ -79,6 +81,7 @@ struct sdv_guest_options {
 /**
  * sdv_guest_root_prepare - the guest's root, as seen by this process alone
  * @root:	an existing directory with proc and dev in it
+ * @leave:	a mount that is not to be seen from here, with all on it; NULL: none
  * @ret_what:	on error, what could not be done
  *
  * Called by root in a mount namespace of its own.  The tree is mounted aside and
@@ -86,7 +89,7 @@ struct sdv_guest_options {
  * a small /dev.
  * Return: 0 or -errno.
  */
-int sdv_guest_root_prepare(const char *root, const char **ret_what);
+int sdv_guest_root_prepare(const char *root, const char *leave, const char **ret_what);
 
 /**
  * sdv_guest_root_enter - leaves nothing but the guest's root

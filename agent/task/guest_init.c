@@ -29,6 +29,8 @@
 #include "guestbox.h"
 
 #define BIT(cap) (1ull << (cap))
+/* For home's files to be told; home gives up after 10 s. */
+#define SYNC_MS  8000
 /* Until the guest runs: its user, its pid, its host name, its terminal; later signals alone. */
 #define CAPS_START \
 	(BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN) | BIT(CAP_KILL))
@@ -40,7 +42,7 @@
 
 static struct {
 	const struct sdv_guest_options *options;
-	int relay, children;
+	int relay, sync, children;
 	struct sdv_guest_main guest;
 	struct sdv_task_exit end;
 	bool is_ready, has_guest, has_ended, is_exit_due;
@@ -79,11 +81,15 @@ static void oom_offer(void)
 	close(fd);
 }
 
-static int fds_close(int keep)
+static int fds_close(int relay, int sync)
 {
-	if (dup2(keep, 3) < 0 || syscall(SYS_close_range, 4, ~0u, 0))
-		return -errno;
-	return fcntl(3, F_SETFD, FD_CLOEXEC) ? -errno : 0;
+	int fds[] = { fcntl(relay, F_DUPFD, 16), sync < 0 ? -1 : fcntl(sync, F_DUPFD, 16) };
+	int nr = sync < 0 ? 1 : 2;
+
+	for (int i = 0; i < nr; i++)
+		if (fds[i] < 0 || dup2(fds[i], 3 + i) < 0 || fcntl(3 + i, F_SETFD, FD_CLOEXEC))
+			return -errno;
+	return syscall(SYS_close_range, 3 + nr, ~0u, 0) ? -errno : 0;
 }
 
 static void confine(int relay)
@@ -108,7 +114,7 @@ static void confine(int relay)
 	r = sdv_guestbox_landlock(&what);
 	if (r < 0)
 		die(what, r);
-	r = fds_close(relay);
+	r = fds_close(relay, init.options->sync);
 	if (r)
 		die("close descriptors", r);
 	r = sdv_guestbox_filter(&what);
@@ -118,6 +124,7 @@ static void confine(int relay)
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);
 	init.relay = 3;
+	init.sync = init.options->sync < 0 ? -1 : 4;
 }
 
 static void tell(const struct sdv_guest_msg *msg)
@@ -233,11 +240,33 @@ static void image_refuse(int error, const char *text)
 	_exit(1);
 }
 
+/* What home wrote before it asked for this program is seen by it; 0 or -errno. */
+static int files_sync(void)
+{
+	struct pollfd answer = { .fd = init.sync, .events = POLLIN };
+	char text[8];
+	ssize_t n;
+
+	if (init.sync < 0)
+		return 0;
+	if (send(init.sync, "sync\n", 5, MSG_NOSIGNAL) != 5)
+		return -ENOTCONN;
+	if (poll(&answer, 1, SYNC_MS) != 1)
+		return -ETIMEDOUT;
+	n = recv(init.sync, text, sizeof(text), MSG_DONTWAIT);
+	close(init.sync);
+	return n == 7 && !memcmp(text, "synced\n", 7) ? 0 : -ENOTCONN;
+}
+
 static void guest_prepare(void)
 {
 	const struct sdv_guest_msg msg = { .type = SDV_GUEST_READY };
-	char text[124] = "";
-	int r = sdv_guest_prepare(init.image, init.image_len, init.options, init.relay, &init.guest, text);
+	char text[124] = "can't wait for home's files";
+	int r = files_sync();
+
+	if (!r)
+		r = sdv_guest_prepare(init.image, init.image_len, init.options, init.relay, &init.guest,
+				      text);
 
 	if (r)
 		image_refuse(r, text);

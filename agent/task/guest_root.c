@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,37 +28,89 @@
 		return -errno;      \
 	} while (0)
 
-/* Relative to the tree; owned by nobody that a guest could be. */
-static int dev_fill(const char **ret_what)
+/* Of @dev, a mount that nobody sees yet; owned by nobody that a guest could be. */
+static int dev_fill(int dev, const char **ret_what)
 {
 	static const struct {
-		const char *path;
+		const char *name;
 		unsigned int major, minor;
 	} nodes[] = {
-		{ "dev/null", 1, 3 },   { "dev/zero", 1, 5 },    { "dev/full", 1, 7 },
-		{ "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 },
+		{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
+		{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 	};
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
-		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
-		{ "pts/ptmx", "dev/ptmx" },
+		{ "/proc/self/fd", "fd" },       { "/proc/self/fd/0", "stdin" },
+		{ "/proc/self/fd/1", "stdout" }, { "/proc/self/fd/2", "stderr" },
+		{ "pts/ptmx", "ptmx" },
 	};
 
-	if (mount("dev", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=32"))
-		FAIL("mount the guest's /dev");
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
-		if (mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) ||
-		    chmod(nodes[i].path, 0666))
+		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) ||
+		    fchmodat(dev, nodes[i].name, 0666, 0))
 			FAIL("make the guest's devices");
 	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
-		if (symlink(links[i][0], links[i][1]))
+		if (symlinkat(links[i][0], dev, links[i][1]))
 			FAIL("make the guest's devices");
-	if (mkdir("dev/pts", 0755) || mkdir("dev/shm", 0755))
+	if (mkdirat(dev, "pts", 0755) || mkdirat(dev, "shm", 0755))
 		FAIL("make the guest's devices");
 	return 0;
 }
 
-int sdv_guest_root_prepare(const char *root, const char **ret_what)
+static int dev_open(void)
+{
+	static const char *const options[][2] = {
+		{ "mode", "0755" },
+		{ "size", "64k" },
+		{ "nr_inodes", "32" },
+	};
+	int fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC), dev = -1, r = 0;
+
+	if (fs < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options) && !r; i++)
+		r = (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0);
+	if (!r)
+		r = (int)syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	if (!r)
+		dev = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	if (dev < 0)
+		dev = -errno;
+	close(fs);
+	return dev;
+}
+
+/*
+ * The tree may be home's, and home may say that its /dev is a link to anywhere,
+ * and something else a moment later: here, where devices are made by root, no
+ * name of the tree's is looked up but this one, and once.
+ */
+static int dev_mount(int tree, const char **ret_what)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	int at = (int)syscall(SYS_openat2, tree, "dev", &how, sizeof(how)), dev, r;
+
+	if (at < 0)
+		FAIL("open the guest's /dev");
+	dev = dev_open();
+	r = dev < 0 ? dev : 0;
+	*ret_what = "mount the guest's /dev";
+	if (!r)
+		r = dev_fill(dev, ret_what);
+	if (!r &&
+	    syscall(SYS_move_mount, dev, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)) {
+		*ret_what = "mount the guest's /dev";
+		r = -errno;
+	}
+	if (dev >= 0)
+		close(dev);
+	close(at);
+	return r;
+}
+
+int sdv_guest_root_prepare(const char *root, const char *leave, const char **ret_what)
 {
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
@@ -71,12 +124,21 @@ int sdv_guest_root_prepare(const char *root, const char **ret_what)
 	tree = (int)syscall(SYS_open_tree, AT_FDCWD, root, OPEN_TREE_CLONE | O_CLOEXEC);
 	if (tree < 0)
 		FAIL("open the guest's root");
+	/* Other guests' roots would live as long as we do. */
+	if (leave && umount2(leave, MNT_DETACH)) {
+		*ret_what = "leave other guests' roots";
+		r = -errno;
+		close(tree);
+		return r;
+	}
 	*ret_what = "mount the guest's root";
 	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) ||
 	    syscall(SYS_move_mount, tree, "", AT_FDCWD, "/dev", MOVE_MOUNT_F_EMPTY_PATH) || fchdir(tree))
 		r = -errno;
+	if (!r)
+		r = dev_mount(tree, ret_what);
 	close(tree);
-	return r ? r : dev_fill(ret_what);
+	return r;
 }
 
 /* Nothing in it is the guest's to set; and no namespace of users below its own. */
