@@ -81,6 +81,8 @@ int cli_save(struct cli *cli, const struct cli_args *args)
 		snprintf(pair, sizeof(pair), "%s/%s", lease->peer, lease->offer);
 		printf("lease add");
 		print_word("", pair);
+		if (*lease->paths)
+			print_word("paths", lease->paths);
 		/* The peer may come later than this machine: no waiting for it. */
 		printf("%s timeout 0\n", lease->read_only ? " ro" : "");
 	}

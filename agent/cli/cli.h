@@ -88,6 +88,7 @@ int cli_lease_list(struct cli *cli, const struct cli_args *args);
 int cli_lease_show(struct cli *cli, const struct cli_args *args);
 int cli_lease_add(struct cli *cli, const struct cli_args *args);
 int cli_lease_del(struct cli *cli, const struct cli_args *args);
+int cli_lease_set(struct cli *cli, const struct cli_args *args);
 int cli_device_list(struct cli *cli, const struct cli_args *args);
 int cli_device_show(struct cli *cli, const struct cli_args *args);
 int cli_policy_show(struct cli *cli, const struct cli_args *args);

@@ -206,6 +206,7 @@ json_object *cli_json_lease(const struct sdv_lease_info *lease)
 	add_text(json, "path", cli_device_path(lease, path, sizeof(path)), path);
 	add_bool(json, "read_only", lease->read_only);
 	add_text(json, "error", *lease->error, lease->error);
+	add_text(json, "paths", *lease->paths, lease->paths);
 	return json;
 }
 

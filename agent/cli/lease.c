@@ -155,6 +155,41 @@ static void print_path(const struct sdv_lease_info *lease)
 	fflush(stdout);
 }
 
+/* As the kernel takes them: "all", or absolute paths with colons between them. */
+static int take_paths(struct cli *cli, const char *name, const char *paths, struct sdv_lease_info *info)
+{
+	bool is_all = !strcmp(paths, "all");
+
+	if (!is_all && *paths != '/')
+		return cli_fail(cli, name, "paths '%s': not absolute, and not: all", paths);
+	if (strlen(paths) >= sizeof(info->paths))
+		return cli_fail(cli, name, "paths '%.40s...': more than %zu bytes", paths,
+				sizeof(info->paths) - 1);
+	snprintf(info->paths, sizeof(info->paths), "%s", is_all ? "" : paths);
+	SDV_SET(info, SUPERDEV_A_LEASE_PATHS);
+	return 0;
+}
+
+int cli_lease_set(struct cli *cli, const struct cli_args *args)
+{
+	const char *name = cli_arg(args, "PEER/OFFER"), *why;
+	struct sdv_lease_info info = { 0 };
+	int r;
+
+	why = cli_pair_split(name, info.peer, info.offer);
+	if (why)
+		return cli_fail(cli, name, "%s", why);
+	SDV_SET(&info, SUPERDEV_A_LEASE_PEER);
+	SDV_SET(&info, SUPERDEV_A_LEASE_OFFER);
+	r = take_paths(cli, name, cli_arg(args, "paths"), &info);
+	if (r)
+		return r;
+	r = sdv_nl_lease(cli->nl, SUPERDEV_CMD_LEASE_SET, &info, NULL);
+	if (r == -ENOENT)
+		return cli_fail(cli, name, "there is no such lease; see: superdev lease list");
+	return r ? cli_refused(cli, name, r) : 0;
+}
+
 int cli_lease_add(struct cli *cli, const struct cli_args *args)
 {
 	const char *name = cli_arg(args, "PEER/OFFER"), *lanes = cli_arg(args, "lanes");
@@ -182,6 +217,11 @@ int cli_lease_add(struct cli *cli, const struct cli_args *args)
 	if (cli_arg(args, "ro")) {
 		info.read_only = true;
 		SDV_SET(&info, SUPERDEV_A_LEASE_READ_ONLY);
+	}
+	if (cli_arg(args, "paths")) {
+		status = take_paths(cli, name, cli_arg(args, "paths"), &info);
+		if (status)
+			return status;
 	}
 
 	r = cli_watch(cli);

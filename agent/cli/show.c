@@ -570,6 +570,8 @@ static void lease_facts(struct cli *cli, const struct sdv_lease_info *lease)
 	if (cli_device_node(lease, path, sizeof(path)))
 		fact(table, CLI_PLAIN, "node", "%s", path);
 	processors_facts(table, lease);
+	if (*lease->paths)
+		fact(table, CLI_PLAIN, "paths", "%s", lease->paths);
 	fact(table, CLI_BAD, "error", "%s", lease->error);
 	cli_facts_print(table);
 }

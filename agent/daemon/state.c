@@ -177,7 +177,12 @@ static void put_lease(void *arg, const struct sdv_event *event)
 	if (info->role != SUPERDEV_ROLE_HELD || info->state == SUPERDEV_LEASE_STATE_RETURNING ||
 	    info->state == SUPERDEV_LEASE_STATE_REVOKED || info->state == SUPERDEV_LEASE_STATE_FAILED)
 		return;
-	fprintf(out, "lease add %s/%s%s\n", info->peer, info->offer, info->read_only ? " ro" : "");
+	fprintf(out, "lease add %s/%s", info->peer, info->offer);
+	if (info->paths[0]) {
+		fputs(" paths", out);
+		put_word(out, info->paths);
+	}
+	fputs(info->read_only ? " ro\n" : "\n", out);
 }
 
 static int make_texts(struct state *state)
@@ -457,6 +462,7 @@ static int restore_offer(struct daemon *d, char *words[WORDS_MAX], int count)
 
 static int restore_lease(struct daemon *d, char *words[WORDS_MAX], int count)
 {
+	const char *paths = value_of(words, count, "paths");
 	struct sdv_lease_info info = { 0 };
 	char *slash = strchr(words[2], '/');
 
@@ -470,6 +476,10 @@ static int restore_lease(struct daemon *d, char *words[WORDS_MAX], int count)
 	if (!strcmp(words[count - 1], "ro")) {
 		info.read_only = true;
 		SDV_SET(&info, SUPERDEV_A_LEASE_READ_ONLY);
+	}
+	if (paths) {
+		snprintf(info.paths, sizeof(info.paths), "%s", paths);
+		SDV_SET(&info, SUPERDEV_A_LEASE_PATHS);
 	}
 	return sdv_nl_lease(d->nl, SUPERDEV_CMD_LEASE_ADD, &info, NULL);
 }

@@ -16,6 +16,7 @@
 
 #define SDV_NAME_SIZE  (SUPERDEV_NAME_LEN + 1)
 #define SDV_TEXT_SIZE  256
+#define SDV_PATHS_SIZE 1024
 #define SDV_PROPERTIES 16
 #define SDV_CANDIDATES 4
 
@@ -94,6 +95,7 @@ struct sdv_lease_info {
 	uint32_t cpus, load, tasks; /* these and the following: where its class has them */
 	uint64_t used_us, memory;
 	uint32_t load_age_ms;
+	char paths[SDV_PATHS_SIZE]; /* absolute, with colons between them */
 };
 
 struct sdv_lane_info {

@@ -391,6 +391,7 @@ static const struct sdv_attr_policy lease_policy[SUPERDEV_A_LEASE_MAX + 1] = {
 	[SUPERDEV_A_LEASE_USED_US] = { .type = SDV_ATTR_U64 },
 	[SUPERDEV_A_LEASE_MEMORY] = { .type = SDV_ATTR_U64 },
 	[SUPERDEV_A_LEASE_LOAD_AGE] = { .type = SDV_ATTR_U32 },
+	[SUPERDEV_A_LEASE_PATHS] = { .type = SDV_ATTR_STRING, .max = 1023 },
 };
 SET(sdv_lease_set, SUPERDEV_A_LEASE_MAX, lease);
 

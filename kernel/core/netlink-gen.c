@@ -110,11 +110,12 @@ static const struct nla_policy superdev_lease_get_nl_policy[SUPERDEV_A_LEASE_OFF
 };
 
 /* SUPERDEV_CMD_LEASE_ADD - do */
-static const struct nla_policy superdev_lease_add_nl_policy[SUPERDEV_A_LEASE_LANES_WANTED + 1] = {
+static const struct nla_policy superdev_lease_add_nl_policy[SUPERDEV_A_LEASE_PATHS + 1] = {
 	[SUPERDEV_A_LEASE_PEER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
 	[SUPERDEV_A_LEASE_OFFER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
 	[SUPERDEV_A_LEASE_READ_ONLY] = { .type = NLA_FLAG, },
 	[SUPERDEV_A_LEASE_LANES_WANTED] = { .type = NLA_U32, },
+	[SUPERDEV_A_LEASE_PATHS] = { .type = NLA_NUL_STRING, .len = 1023, },
 };
 
 /* SUPERDEV_CMD_LEASE_DEL - do */
@@ -196,8 +197,15 @@ static const struct nla_policy superdev_task_add_nl_policy[SUPERDEV_A_TASK_LEASE
 	[SUPERDEV_A_TASK_LEASE] = { .type = NLA_U32, },
 };
 
+/* SUPERDEV_CMD_LEASE_SET - do */
+static const struct nla_policy superdev_lease_set_nl_policy[SUPERDEV_A_LEASE_PATHS + 1] = {
+	[SUPERDEV_A_LEASE_PEER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
+	[SUPERDEV_A_LEASE_OFFER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
+	[SUPERDEV_A_LEASE_PATHS] = { .type = NLA_NUL_STRING, .len = 1023, },
+};
+
 /* Ops table for superdev */
-const struct genl_split_ops superdev_nl_ops[33] = {
+const struct genl_split_ops superdev_nl_ops[34] = {
 	{
 		.cmd	= SUPERDEV_CMD_AGENT_GET,
 		.doit	= superdev_nl_agent_get_doit,
@@ -317,7 +325,7 @@ const struct genl_split_ops superdev_nl_ops[33] = {
 		.doit		= superdev_nl_lease_add_doit,
 		.post_doit	= superdev_nl_command_end,
 		.policy		= superdev_lease_add_nl_policy,
-		.maxattr	= SUPERDEV_A_LEASE_LANES_WANTED,
+		.maxattr	= SUPERDEV_A_LEASE_PATHS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -438,6 +446,15 @@ const struct genl_split_ops superdev_nl_ops[33] = {
 		.policy		= superdev_task_add_nl_policy,
 		.maxattr	= SUPERDEV_A_TASK_LEASE,
 		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_LEASE_SET,
+		.pre_doit	= superdev_nl_command_begin,
+		.doit		= superdev_nl_lease_set_doit,
+		.post_doit	= superdev_nl_command_end,
+		.policy		= superdev_lease_set_nl_policy,
+		.maxattr	= SUPERDEV_A_LEASE_PATHS,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

@@ -20,18 +20,6 @@
 DEFINE_FREE(sdv_lease, struct sdv_lease *, sdv_lease_put(_T))
 DEFINE_FREE(sdv_device, struct sdv_device *, sdv_device_put(_T))
 
-/* What names a lease: the peer, and the offer. */
-static int get_lease_names(struct genl_info *info, const char **ret_peer,
-			   const char **ret_offer)
-{
-	int err;
-
-	err = sdv_get_name(info, SUPERDEV_A_LEASE_PEER, "the name of a peer", ret_peer);
-	if (err)
-		return err;
-	return sdv_get_name(info, SUPERDEV_A_LEASE_OFFER, "the name of an offer", ret_offer);
-}
-
 static int find_lease_id(struct genl_info *info, struct sdv_ns *ns, int type,
 			 struct sdv_lease **ret_lease)
 {
@@ -57,7 +45,7 @@ int superdev_nl_lease_get_doit(struct sk_buff *skb, struct genl_info *info)
 		if (err)
 			return err;
 	} else {
-		err = get_lease_names(info, &peer, &offer);
+		err = sdv_get_lease_names(info, &peer, &offer);
 		if (err)
 			return err;
 		lease = sdv_lease_lookup(ns, SUPERDEV_ROLE_HELD, peer, offer) ?:
@@ -150,15 +138,18 @@ int superdev_nl_lease_add_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sdv_ns *ns = sdv_ns(genl_info_net(info));
 	struct sdv_offer *offer = NULL;
-	const char *peer, *name;
+	const char *peer, *name, *paths;
 	struct sdv_lease *lease;
 	u32 lanes_wanted = 0;
 	int err;
 
-	err = get_lease_names(info, &peer, &name);
+	err = sdv_get_lease_names(info, &peer, &name);
 	if (err)
 		return err;
 	err = get_lanes_wanted(info, &lanes_wanted);
+	if (err)
+		return err;
+	err = sdv_get_paths(info, &paths);
 	if (err)
 		return err;
 
@@ -171,6 +162,7 @@ int superdev_nl_lease_add_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 	lease->read_only = nla_get_flag(info->attrs[SUPERDEV_A_LEASE_READ_ONLY]);
 	lease->lanes_wanted = lanes_wanted;
+	strscpy(lease->paths, paths);
 	if (offer)
 		strscpy(lease->class, offer->class);
 	err = sdv_lease_add(lease);
@@ -187,7 +179,7 @@ int superdev_nl_lease_del_doit(struct sk_buff *skb, struct genl_info *info)
 	const char *peer, *offer;
 	int err;
 
-	err = get_lease_names(info, &peer, &offer);
+	err = sdv_get_lease_names(info, &peer, &offer);
 	if (err)
 		return err;
 	force = nla_get_flag(info->attrs[SUPERDEV_A_LEASE_FORCE]);
@@ -483,7 +475,7 @@ static int report_new_lent(struct genl_info *info, struct sdv_ns *ns,
 	struct sdv_peer *peer;
 	int err;
 
-	err = get_lease_names(info, &peer_name, &offer_name);
+	err = sdv_get_lease_names(info, &peer_name, &offer_name);
 	if (err)
 		return err;
 	if (attrs[SUPERDEV_A_LEASE_ROLE] &&

@@ -197,6 +197,7 @@ int sdv_fill_lease(struct sk_buff *skb, const struct sdv_to *to, const void *obj
 	    (lease->lanes_wanted &&
 	     nla_put_u32(skb, SUPERDEV_A_LEASE_LANES_WANTED, lease->lanes_wanted)) ||
 	    put_text(skb, SUPERDEV_A_LEASE_DEVICE, lease->device) ||
+	    put_text(skb, SUPERDEV_A_LEASE_PATHS, lease->paths) ||
 	    (lease->config_len &&
 	     nla_put(skb, SUPERDEV_A_LEASE_CONFIG, lease->config_len, lease->config)) ||
 	    (lease->has_boot &&

@@ -30,6 +30,7 @@ struct sdv_device;
 #define SDV_MAX_LEASES		1024
 
 #define SDV_TEXT_SIZE		256	/* an error or an address, with its zero */
+#define SDV_PATHS_SIZE		1024	/* of a lease, with their zero */
 #define SDV_CODE_SIZE		16
 #define SDV_NODE_SIZE		128
 #define SDV_BOOT_LEN		16
@@ -179,6 +180,7 @@ struct sdv_offer {
  * @lanes:	up
  * @lanes_wanted: kept up by the agent, 0 when it chooses
  * @device:	node in /dev, or empty
+ * @paths:	what a held lease shows of this machine's files; empty: all
  * @error:	what a person reads, or empty
  * @boot:	boot identity of the lender at @epoch
  * @has_boot:	@boot is valid
@@ -207,6 +209,7 @@ struct sdv_lease {
 	u32			lanes;
 	u32			lanes_wanted;
 	char			device[SDV_NODE_SIZE];
+	char			paths[SDV_PATHS_SIZE];
 	char			error[SDV_TEXT_SIZE];
 	u8			boot[SDV_BOOT_LEN];
 	bool			has_boot;

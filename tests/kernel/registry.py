@@ -176,7 +176,22 @@ def requests():
     refused("a lease needs an offer that is there", ENOENT, add, peer="pal", offer="zz")
     refused("from who is not trusted nothing is borrowed", EPERM, add, peer="guest", offer="zz")
     refused("lanes have a limit", ERANGE, add, peer="pal", offer="n0", lanes_wanted=33)
+    refused("paths are absolute", EINVAL, add, peer="pal", offer="n0", paths="usr")
     number = want("n0")
+    check("a lease shows all files unless told otherwise", "paths" not in lease(number), lease(number))
+
+    def show(**values):
+        return user.do("LEASE_SET", **({"peer": "pal", "offer": "n0"} | values))
+
+    refused("what is to be changed has to be said", EINVAL, show)
+    refused("only what is held can be changed", ENOENT, show, offer="zz", paths="/usr")
+    for paths in "usr", "/usr:", "/usr::/etc", ":/usr", "/usr:etc":
+        refused(f"paths are absolute, with colons between them: not '{paths}'", EINVAL, show, paths=paths)
+    refused("paths have a limit", ERANGE, show, paths="/" + "x" * 1023)
+    show(paths="/usr:/etc")
+    check("it shows what it was told to", lease(number)["paths"] == "/usr:/etc", lease(number))
+    show(paths="")
+    check("nothing said again is all of them", "paths" not in lease(number), lease(number))
     refused("an offer is borrowed once", EEXIST, add, peer="pal", offer="n0")
     refused("before the grant there are no lanes", ENODEV, lane, number, 0, 1)
     refused("a grant has a number and an epoch", EINVAL, report, number, "GRANTED")
