@@ -84,6 +84,7 @@ int cli_offer_list(struct cli *cli, const struct cli_args *args);
 int cli_offer_show(struct cli *cli, const struct cli_args *args);
 int cli_offer_add(struct cli *cli, const struct cli_args *args);
 int cli_offer_del(struct cli *cli, const struct cli_args *args);
+int cli_offer_revoke(struct cli *cli, const struct cli_args *args);
 int cli_lease_list(struct cli *cli, const struct cli_args *args);
 int cli_lease_show(struct cli *cli, const struct cli_args *args);
 int cli_lease_add(struct cli *cli, const struct cli_args *args);

@@ -87,6 +87,26 @@ static int take_processors(struct cli *cli, const struct cli_args *args, struct 
 	return 0;
 }
 
+/* Offers it, and returns when the agent has looked at it: a status, as commands do. */
+static int lend(struct cli *cli, struct sdv_offer_info *info)
+{
+	int r = cli_watch(cli), status;
+
+	if (!r)
+		r = sdv_nl_offer(cli->nl, SUPERDEV_CMD_OFFER_ADD, info);
+	if (r)
+		return cli_refused(cli, info->name, r);
+	cli_interrupt_begin();
+	r = cli_wait(cli, is_looked_at, info, ADD_TIMEOUT_MS, "waiting for the agent to look at it");
+	cli_interrupt_end();
+	if (r > 0)
+		return 0;
+	status = add_failed(cli, info, r);
+	if (r != -ECANCELED)
+		del(cli, info->name, true);
+	return status;
+}
+
 int cli_offer_add(struct cli *cli, const struct cli_args *args)
 {
 	const char *name = cli_arg(args, "NAME"), *class_name = cli_arg(args, "class");
@@ -121,20 +141,7 @@ int cli_offer_add(struct cli *cli, const struct cli_args *args)
 		SDV_SET(&info, SUPERDEV_A_OFFER_READ_ONLY);
 	}
 
-	r = cli_watch(cli);
-	if (!r)
-		r = sdv_nl_offer(cli->nl, SUPERDEV_CMD_OFFER_ADD, &info);
-	if (r)
-		return cli_refused(cli, name, r);
-	cli_interrupt_begin();
-	r = cli_wait(cli, is_looked_at, &info, ADD_TIMEOUT_MS, "waiting for the agent to look at it");
-	cli_interrupt_end();
-	if (r > 0)
-		return 0;
-	status = add_failed(cli, &info, r);
-	if (r != -ECANCELED)
-		del(cli, name, true);
-	return status;
+	return lend(cli, &info);
 }
 
 static int is_gone(struct cli *cli, void *arg)
@@ -170,4 +177,64 @@ int cli_offer_del(struct cli *cli, const struct cli_args *args)
 		return cli_fail(cli, name,
 				"no agent is running that could end it; try: systemctl start superdevd");
 	return r < 0 ? cli_refused(cli, name, r) : 0;
+}
+
+/* What `offer add` said of it. */
+static void wanted_of(const struct sdv_offer_info *offer, struct sdv_offer_info *ret_wanted)
+{
+	struct sdv_offer_info wanted = { .read_only = offer->read_only };
+
+	snprintf(wanted.name, sizeof(wanted.name), "%s", offer->name);
+	snprintf(wanted.class_name, sizeof(wanted.class_name), "%s", offer->class_name);
+	snprintf(wanted.path, sizeof(wanted.path), "%s", offer->path);
+	wanted.cpus = offer->cpus;
+	wanted.memory = offer->memory;
+	SDV_SET(&wanted, SUPERDEV_A_OFFER_NAME);
+	SDV_SET(&wanted, SUPERDEV_A_OFFER_CLASS);
+	if (*wanted.path)
+		SDV_SET(&wanted, SUPERDEV_A_OFFER_PATH);
+	if (wanted.read_only)
+		SDV_SET(&wanted, SUPERDEV_A_OFFER_READ_ONLY);
+	if (wanted.cpus)
+		SDV_SET(&wanted, SUPERDEV_A_OFFER_CPUS);
+	if (wanted.memory)
+		SDV_SET(&wanted, SUPERDEV_A_OFFER_MEMORY);
+	*ret_wanted = wanted;
+}
+
+/*
+ * The leases end with the offer, which then is there anew: nobody who held one
+ * holds it any more, and whoever wants one asks.
+ */
+int cli_offer_revoke(struct cli *cli, const struct cli_args *args)
+{
+	const char *name = cli_arg(args, "NAME"), *why;
+	struct sdv_offer_info offer, wanted;
+	int r;
+
+	why = cli_name_check(name);
+	if (why)
+		return cli_fail(cli, name, "%s", why);
+	r = cli_watch(cli);
+	if (!r)
+		r = sdv_nl_offer_get(cli->nl, NULL, name, &offer);
+	if (!r)
+		r = del(cli, name, true);
+	if (r == -ENOENT)
+		return cli_no_such(cli, CLI_OFFERS, name);
+	if (r)
+		return cli_refused(cli, name, r);
+	wanted_of(&offer, &wanted);
+	cli_interrupt_begin();
+	r = cli_wait(cli, is_gone, (void *)name, DEL_TIMEOUT_MS, "waiting for its leases to end");
+	cli_interrupt_end();
+	if (r == -ENOTCONN)
+		return cli_fail(
+			cli, name,
+			"no agent is running that could end its leases; try: systemctl start superdevd");
+	if (r < 0)
+		return cli_fail(cli, name,
+				"its leases have not ended yet, and it is not offered any more; see: "
+				"superdev offer list");
+	return lend(cli, &wanted);
 }

@@ -23,6 +23,8 @@ const struct cli_command cli_commands[] = {
 	{ "offer", "add", cli_offer_add, "NAME class CLASS [path PATH] [ro] [cpus N] [memory SIZE]",
 	  "lend something of this machine" },
 	{ "offer", "del", cli_offer_del, "NAME [force]", "lend it no longer" },
+	{ "offer", "revoke", cli_offer_revoke, "NAME",
+	  "take it back at once from who has it, and offer it anew" },
 	{ "lease", "list", cli_lease_list, "", "what is borrowed and lent" },
 	{ "lease", "show", cli_lease_show, "PEER/OFFER", "all about one lease, with its lanes" },
 	{ "lease", "add", cli_lease_add, "PEER/OFFER [ro] [lanes N] [paths DIRS] [timeout SECONDS]",
