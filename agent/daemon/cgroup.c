@@ -41,6 +41,7 @@ struct dropped {
 	uint64_t number;
 	unsigned int tries;
 	bool may_kill;
+	bool is_guests; /* and only those: the lease goes on */
 	struct timer retry;
 };
 
@@ -299,7 +300,55 @@ uint64_t cgroup_lease(struct daemon *d, uint64_t id)
 	return find_lease(d, has_id, id);
 }
 
+int cgroup_guests(struct daemon *d, uint64_t number, char *ret_path, int *ret_host)
+{
+	struct cgroups *cgroups = cgroups_get(d);
+	struct dropped *dropped;
+	char path[CGROUP_PATH_SIZE];
+	int r = cgroups ? base_prepare(cgroups) : -ENOMEM;
+
+	if (!r)
+		r = path_of(cgroups, number, "", path, sizeof(path));
+	if (r < 0)
+		return r;
+	dropped = dropped_find(cgroups, number);
+	if (dropped)
+		dropped_free(dropped);
+	enable(path);
+	path_of(cgroups, number, "/guests", ret_path, CGROUP_PATH_SIZE);
+	if (mkdir(ret_path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	/* What a guest forks and fills is its own, so that all of it goes when there is too much. */
+	enable(ret_path);
+	path_of(cgroups, number, "/guests/host", path, sizeof(path));
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	*ret_host = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret_host < 0 ? -errno : 0;
+}
+
 /* Going ------------------------------------------------------------------ */
+
+/* True: they are gone. */
+static bool guests_remove(const struct cgroups *cgroups, uint64_t number)
+{
+	char path[CGROUP_PATH_SIZE];
+	struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	if (path_of(cgroups, number, "/guests", path, sizeof(path)) < 0)
+		return true;
+	dir = opendir(path);
+	if (!dir)
+		return true;
+	fd = dirfd(dir);
+	while (fd >= 0 && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+	closedir(dir);
+	return !rmdir(path) || errno == ENOENT;
+}
 
 /* True: it is gone. */
 static bool cgroup_remove(const struct cgroups *cgroups, uint64_t number)
@@ -309,23 +358,62 @@ static bool cgroup_remove(const struct cgroups *cgroups, uint64_t number)
 	if (path_of(cgroups, number, "/worker", path, sizeof(path)) < 0)
 		return true;
 	rmdir(path);
+	guests_remove(cgroups, number);
 	path_of(cgroups, number, "", path, sizeof(path));
 	return !rmdir(path) || errno == ENOENT;
 }
 
-static void cgroup_kill(const struct cgroups *cgroups, uint64_t number)
-{
-	char path[600];
-	int dir;
+static void drop(struct daemon *d, uint64_t number, bool may_kill, bool is_guests);
 
-	if (path_of(cgroups, number, "", path, sizeof(path)) < 0)
-		return;
+/* All that is in the lease's cgroup at or below @leaf.  Return: 0 or -errno. */
+static int cgroup_kill(const struct cgroups *cgroups, uint64_t number, const char *leaf)
+{
+	char path[CGROUP_PATH_SIZE];
+	int r = path_of(cgroups, number, leaf, path, sizeof(path)), dir;
+
+	if (r < 0)
+		return r;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return;
-	sdv_log(SDV_LOG_WARNING, "lease %" PRIu64 ": processes of it do not end; killed", number);
-	write_at(dir, "cgroup.kill", "1");
+		return -errno;
+	r = write_at(dir, "cgroup.kill", "1");
 	close(dir);
+	return r;
+}
+
+bool cgroup_guests_kill(struct daemon *d, uint64_t number)
+{
+	struct cgroups *cgroups = cgroups_get(d);
+	int r = cgroups ? cgroup_kill(cgroups, number, "/guests") : -ENOMEM;
+
+	if (!r)
+		drop(d, number, false, true);
+	return !r || r == -ENOENT;
+}
+
+/* The name is superdev-guest's, see sdv_guest_cgroup_open(). */
+static void guest_leaf(pid_t pid, char *ret_leaf, size_t size)
+{
+	snprintf(ret_leaf, size, "/guests/guest-%d", pid);
+}
+
+bool cgroup_guest_kill(struct daemon *d, uint64_t number, pid_t pid)
+{
+	struct cgroups *cgroups = cgroups_get(d);
+	char leaf[40];
+
+	guest_leaf(pid, leaf, sizeof(leaf));
+	return cgroups && !cgroup_kill(cgroups, number, leaf);
+}
+
+void cgroup_guest_tidy(struct daemon *d, uint64_t number, pid_t pid)
+{
+	struct cgroups *cgroups = cgroups_get(d);
+	char leaf[40], path[CGROUP_PATH_SIZE];
+
+	guest_leaf(pid, leaf, sizeof(leaf));
+	if (cgroups && !path_of(cgroups, number, leaf, path, sizeof(path)))
+		rmdir(path);
 }
 
 static void retry_due(struct timer *timer)
@@ -333,13 +421,17 @@ static void retry_due(struct timer *timer)
 	struct dropped *dropped = container_of(timer, struct dropped, retry);
 	struct cgroups *cgroups = dropped->d->cgroups;
 
-	if (cgroup_remove(cgroups, dropped->number)) {
+	if (dropped->is_guests ? guests_remove(cgroups, dropped->number)
+			       : cgroup_remove(cgroups, dropped->number)) {
 		dropped_free(dropped);
 		return;
 	}
 	dropped->tries++;
-	if (dropped->may_kill && dropped->tries == KILL_MS / RETRY_MS)
-		cgroup_kill(cgroups, dropped->number);
+	if (dropped->may_kill && dropped->tries == KILL_MS / RETRY_MS) {
+		sdv_log(SDV_LOG_WARNING, "lease %" PRIu64 ": processes of it do not end; killed",
+			dropped->number);
+		cgroup_kill(cgroups, dropped->number, "");
+	}
 	if (dropped->tries == GIVE_UP) {
 		sdv_log(SDV_LOG_WARNING, "cgroup of lease %" PRIu64 " cannot be removed: %s", dropped->number,
 			strerror(errno));
@@ -349,16 +441,20 @@ static void retry_due(struct timer *timer)
 	timer_start(timer, RETRY_MS);
 }
 
-static void drop(struct daemon *d, uint64_t number, bool may_kill)
+static void drop(struct daemon *d, uint64_t number, bool may_kill, bool is_guests)
 {
 	struct cgroups *cgroups = cgroups_get(d);
-	struct dropped *dropped;
+	struct dropped *dropped = cgroups ? dropped_find(cgroups, number) : NULL;
 
-	if (!cgroups || dropped_find(cgroups, number) || cgroup_remove(cgroups, number))
+	if (dropped && !is_guests)
+		dropped->is_guests = false;
+	if (!cgroups || dropped ||
+	    (is_guests ? guests_remove(cgroups, number) : cgroup_remove(cgroups, number)))
 		return;
 	dropped = calloc(1, sizeof(*dropped));
 	if (!dropped)
 		return;
+	dropped->is_guests = is_guests;
 	dropped->d = d;
 	dropped->number = number;
 	dropped->may_kill = may_kill;
@@ -369,14 +465,14 @@ static void drop(struct daemon *d, uint64_t number, bool may_kill)
 
 void cgroup_drop(struct daemon *d, uint64_t number)
 {
-	drop(d, number, true);
+	drop(d, number, true, false);
 }
 
 static bool tidy(struct daemon *d, uint64_t number, ino_t ino, uint64_t arg)
 {
 	(void)ino, (void)arg;
 	if (!lender_knows(d, number))
-		drop(d, number, false);
+		drop(d, number, false, false);
 	return false;
 }
 

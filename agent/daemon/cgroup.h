@@ -4,6 +4,8 @@
  *
  *	BASE/lease-NUMBER		limits, and idle weight: the owner never notices
  *	BASE/lease-NUMBER/worker	the worker of the lease
+ *	BASE/lease-NUMBER/guests	programs of home, each with one below
+ *	BASE/lease-NUMBER/guests/host	and what hosts them, with home's files
  *
  * BASE is the cgroup that systemd gave away to the agent (Delegate=), or
  * "superdev" at the top.  Where there is no cgroup v2, or controllers are
@@ -29,6 +31,25 @@ int cgroup_make(struct daemon *d, uint64_t number, uint32_t cpus, uint64_t memor
 
 /* Moves a worker into the cgroup of @fd.  Return: 0 or -errno. */
 int cgroup_enter(int fd, pid_t pid);
+
+#define CGROUP_PATH_SIZE 640
+
+/**
+ * cgroup_guests - where guests of a lease are
+ * @ret_path:	CGROUP_PATH_SIZE bytes; the directory below which each gets one
+ * @ret_host:	directory for what hosts them, which the caller closes
+ *
+ * The lease has its cgroup already.  Return: 0 or -errno; -EOPNOTSUPP: there is
+ * no cgroup v2.
+ */
+int cgroup_guests(struct daemon *d, uint64_t number, char *ret_path, int *ret_host);
+
+/* Kills the one whose host is process @pid, which tidies up after it; false: it has none. */
+bool cgroup_guest_kill(struct daemon *d, uint64_t number, pid_t pid);
+/* Removes what a host that has ended could not remove itself. */
+void cgroup_guest_tidy(struct daemon *d, uint64_t number, pid_t pid);
+/* Kills all guests of a lease, their hosts and home's files there; false: there are no cgroups. */
+bool cgroup_guests_kill(struct daemon *d, uint64_t number);
 
 /*
  * The lease has ended: its cgroup goes as soon as it is empty; what is in it

@@ -52,6 +52,8 @@ struct daemon {
 	struct list lents, parked; /* lease_lender.c */
 	struct list workers;       /* worker_proc.c */
 	struct list helpers;       /* helper.c */
+	struct list files;         /* guest_lender.c */
+	struct list pools;         /* task_home.c */
 
 	struct listener *listener;
 	struct registry *registry;
@@ -61,6 +63,7 @@ struct daemon {
 	struct cgroups *cgroups; /* cgroup.c */
 	struct guard *guard;     /* guard.c */
 	int meter;               /* meter.c: a descriptor that keeps it, or -1 */
+	struct task_sock *task_sock;
 };
 
 /* Ends the daemon as soon as what runs now returns; @result: 0 or -errno. */

@@ -16,6 +16,7 @@
 
 #include "module.h"
 #include "state.h"
+#include "task_home.h"
 
 #define ANSWER_MS 30000 /* a lender may wait for the I/O of the last holder */
 #define RETURN_MS 10000
@@ -66,6 +67,7 @@ static void held_over(struct held *held, enum superdev_lease_state state, const 
 	held->was_granted = false;
 	timer_stop(&held->retry);
 	lanes_stop(held);
+	tasks_lease_changed(held);
 	snprintf(info.error, sizeof(info.error), "%s", why);
 	SDV_SET(&info, SUPERDEV_A_LEASE_STATE);
 	SDV_SET(&info, SUPERDEV_A_LEASE_ERROR);
@@ -212,6 +214,7 @@ static void held_loaded(void *arg, int error, const void *result, int fd)
 	sdv_log(SDV_LOG_NOTICE, "lease %s/%s: granted, class %s, epoch %u, %u lanes", held->info.peer,
 		held->info.offer, held->info.class_name, held->info.epoch, held->nr_lanes);
 	state_changed(held->d);
+	tasks_lease_changed(held);
 	lanes_make(held);
 }
 
@@ -331,6 +334,7 @@ static void held_return(struct held *held)
 		helper_cancel(held->loader);
 	held->loader = NULL;
 	held->phase = HELD_RETURNING;
+	tasks_lease_changed(held);
 	state_changed(held->d);
 	if (!peer || !peer->out || !is_agreed(held)) {
 		held_gone(held);
@@ -383,12 +387,14 @@ void home_peer_online(struct peer *peer)
 			held_go_on(held);
 }
 
-/* Lanes live on their own; only new ones cannot be agreed on. */
+/* Lanes live on their own, and so do programs; only new ones cannot be agreed on. */
 void home_peer_offline(struct peer *peer)
 {
 	list_for_each(held, &peer->d->helds, struct held, node)
-		if (!strcmp(held->info.peer, peer->info.name))
+		if (!strcmp(held->info.peer, peer->info.name)) {
 			lanes_stop(held);
+			tasks_lease_changed(held);
+		}
 }
 
 /* The kernel ends the leases, and tells of each. */
@@ -405,8 +411,10 @@ void home_peer_deleted(struct peer *peer)
 void home_transport_changed(struct peer *peer)
 {
 	list_for_each(held, &peer->d->helds, struct held, node)
-		if (!strcmp(held->info.peer, peer->info.name) && held->phase == HELD_UP)
+		if (!strcmp(held->info.peer, peer->info.name) && held->phase == HELD_UP) {
 			lanes_renew(held);
+			tasks_lease_changed(held);
+		}
 }
 
 static struct held *held_of_request(struct peer *peer, const struct control_request *request,
@@ -482,6 +490,8 @@ static void held_free(struct held *held)
 {
 	control_forget(held->d, held);
 	timer_stop(&held->retry);
+	held->phase = HELD_OVER;
+	tasks_lease_changed(held);
 	lanes_stop(held);
 	if (held->loader)
 		helper_cancel(held->loader);
@@ -523,6 +533,11 @@ void held_event(struct daemon *d, const struct sdv_lease_info *info)
 		return;
 	held->is_seen = true;
 	held->info.state = info->state;
+	if (strcmp(held->info.paths, info->paths) != 0) {
+		memcpy(held->info.paths, info->paths, sizeof(held->info.paths));
+		tasks_paths_changed(held);
+		state_changed(d);
+	}
 	switch (info->state) {
 	case SUPERDEV_LEASE_STATE_RETURNING:
 		if (held->phase != HELD_RETURNING)
@@ -541,10 +556,12 @@ void held_event(struct daemon *d, const struct sdv_lease_info *info)
 		held->was_granted = false;
 		held->phase = HELD_OVER;
 		lanes_stop(held);
+		tasks_lease_changed(held);
 		break;
 	case SUPERDEV_LEASE_STATE_REVOKED:
 		held->phase = HELD_OVER;
 		lanes_stop(held);
+		tasks_lease_changed(held);
 		break;
 	default:
 		/* Wanted just now, or known by an agent before this one. */

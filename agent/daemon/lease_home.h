@@ -30,6 +30,7 @@ struct held {
 	struct helper *loader;
 	struct lane_slot lanes[SUPERDEV_MAX_LANES];
 	unsigned int nr_lanes;
+	char task_error[SDV_TEXT_SIZE]; /* last logged, task_home.c's */
 };
 
 /* A lane was refused as stale: the lender has to be asked how it stands. */

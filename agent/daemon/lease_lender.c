@@ -19,41 +19,13 @@
 
 #include "backing.h"
 #include "cgroup.h"
+#include "guest_lender.h"
+#include "lent.h"
 #include "processors.h"
 #include "state.h"
 #include "worker_proc.h"
 
 #define FENCE_MS 10000 /* how long the last holder's I/O may take */
-
-enum lent_phase {
-	LENT_IDLE, /* no worker */
-	LENT_OPENING,
-	LENT_STARTING,
-	LENT_SAVING,
-	LENT_UP,
-};
-
-struct lent {
-	struct list node;
-	struct daemon *d;
-	uint32_t id; /* the kernel's; 0: it does not know yet */
-	bool is_seen;
-	char peer[SDV_NAME_SIZE], offer[SDV_NAME_SIZE], class_name[SDV_NAME_SIZE];
-	uint8_t key[SUPERDEV_KEY_LEN];
-	uint64_t number;
-	uint32_t epoch;
-	bool read_only;
-	enum lent_phase phase;
-	struct helper *opener;
-	struct worker *worker;
-	uint8_t config[SUPERDEV_CONFIG_LEN];
-	size_t config_len;
-	uint32_t lanes_wanted;
-	uint32_t lanes; /* bit by index */
-	bool has_request;
-	struct control_request request; /* answered when it is up, or fails */
-	uint64_t heard_on;              /* connection on which home last asked for it */
-};
 
 /* What a LEASE or a RESUME asks. */
 struct want {
@@ -71,7 +43,7 @@ struct parked {
 	struct want want;
 };
 
-static struct lent *lent_find(struct daemon *d, const char *peer, uint64_t number)
+struct lent *lent_find(struct daemon *d, const char *peer, uint64_t number)
 {
 	list_for_each(lent, &d->lents, struct lent, node)
 		if (lent->number == number && (!peer || !strcmp(lent->peer, peer)))
@@ -123,7 +95,7 @@ static int lent_report(struct lent *lent, enum superdev_lease_state state)
 	return r;
 }
 
-static void lent_report_lanes(struct lent *lent)
+void lent_report_lanes(struct lent *lent)
 {
 	lent_report(lent, lent->lanes ? SUPERDEV_LEASE_STATE_ACTIVE : SUPERDEV_LEASE_STATE_SUSPENDED);
 }
@@ -191,6 +163,7 @@ static void lent_free(struct lent *lent)
 /* Its worker has been told to stop, if there is one. */
 static void lent_forget(struct lent *lent)
 {
+	guests_end(lent->d, lent->number);
 	if (!strcmp(lent->class_name, "cpu"))
 		cgroup_drop(lent->d, lent->number);
 	state_returned(lent->d, lent->offer, lent->key);
@@ -524,70 +497,6 @@ void lender_heard_all(struct peer *peer, struct conn *conn)
 	list_for_each_safe(lent, &peer->d->lents, struct lent, node)
 		if (!strcmp(lent->peer, peer->info.name) && lent->heard_on != conn->id)
 			lent_end(lent, "its home does not hold it any more", NULL);
-}
-
-/* Lanes ------------------------------------------------------------------ */
-
-static struct lent *lane_lease(struct conn *conn)
-{
-	struct peer *peer = peer_by_key(conn->d, conn->key);
-	struct lent *lent = peer ? lent_find(conn->d, peer->info.name, conn->theirs.lease) : NULL;
-
-	if (!lent || lent->phase != LENT_UP || lent->epoch != conn->theirs.epoch)
-		return NULL;
-	return lent;
-}
-
-static void lane_open(struct conn *conn)
-{
-	enum superdev_transport transport = conn->transport;
-	struct lent *lent = lane_lease(conn);
-	uint32_t index = conn->theirs.index;
-	int fd, r;
-
-	if (!lent) {
-		conn_close(conn);
-		return;
-	}
-	fd = conn_take_fd(conn);
-	r = worker_lane(lent->worker, fd, index, transport);
-	close(fd);
-	if (r < 0) {
-		sdv_log(SDV_LOG_ERR, "lease %s of '%s': lane %u: worker does not take it: %s", lent->offer,
-			lent->peer, index, strerror(-r));
-		return;
-	}
-	sdv_log(SDV_LOG_DEBUG, "lease %s of '%s': lane %u up%s", lent->offer, lent->peer, index,
-		transport == SUPERDEV_TRANSPORT_CLEAR ? " in clear" : "");
-	lent->lanes |= 1u << index;
-	lent_report_lanes(lent);
-}
-
-static void lane_closed(struct conn *conn, int error, const char *why)
-{
-	if (error != -ESTALE)
-		sdv_log(SDV_LOG_NOTICE, "lane from %s: %s", conn->text, why);
-}
-
-static const struct conn_ops lane_ops = {
-	.open = lane_open,
-	.closed = lane_closed,
-};
-
-uint32_t lender_lane_hello(struct conn *conn, struct peer *peer, char *error, size_t error_size)
-{
-	conn->ops = &lane_ops;
-	if (conn->theirs.index >= SUPERDEV_MAX_LANES) {
-		snprintf(error, error_size, "lane %u is more than %u", conn->theirs.index,
-			 SUPERDEV_MAX_LANES - 1);
-		return SUPERDEV_ST_INVAL;
-	}
-	if (!lane_lease(conn)) {
-		snprintf(error, error_size, "'%s' has no lease %" PRIu64 " at epoch %u", peer->info.name,
-			 conn->theirs.lease, conn->theirs.epoch);
-		return SUPERDEV_ST_STALE;
-	}
-	return SUPERDEV_ST_OK;
 }
 
 /* From workers ----------------------------------------------------------- */

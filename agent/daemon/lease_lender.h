@@ -24,6 +24,15 @@ void lender_heard_all(struct peer *peer, struct conn *conn);
 /* HELLO for PURPOSE_LANE; as conn_ops.hello. */
 uint32_t lender_lane_hello(struct conn *conn, struct peer *peer, char *error, size_t error_size);
 
+/*
+ * Whether the lease that @conn's HELLO names is lent to who sent it, at that epoch,
+ * and of class @class_name; NULL: of any.
+ */
+bool lender_holds(struct conn *conn, const char *class_name);
+/* The offer that a lease is of; -ENOENT. */
+int lender_offer(struct daemon *d, uint64_t number, struct sdv_offer_info *ret_info);
+void lender_each_number(struct daemon *d, bool (*fn)(struct daemon *d, uint64_t number));
+
 /* From workers. */
 void lender_worker_ready(struct lent *lent, const struct sdv_worker_msg *message);
 void lender_worker_lane_down(struct lent *lent, uint32_t index, int error);

@@ -21,6 +21,7 @@
 
 #include "conn.h"
 #include "control.h"
+#include "guest_lender.h"
 #include "lease_lender.h"
 #include "pair.h"
 #include "peer.h"
@@ -131,6 +132,8 @@ static uint32_t stranger_hello(struct conn *conn, char *error, size_t error_size
 		conn->ops = &control_ops;
 		return SUPERDEV_ST_OK;
 	case SUPERDEV_PURPOSE_LANE: return lender_lane_hello(conn, peer, error, error_size);
+	case SUPERDEV_PURPOSE_TASK:
+	case SUPERDEV_PURPOSE_FILES: return guest_hello(conn, peer, error, error_size);
 	default: break;
 	}
 	snprintf(error, error_size, "no connections for purpose %u here", conn->theirs.purpose);

@@ -22,6 +22,7 @@
 #include "conn.h"
 #include "daemon.h"
 #include "guard.h"
+#include "guest_lender.h"
 #include "helper.h"
 #include "lane_home.h"
 #include "lease_home.h"
@@ -35,6 +36,8 @@
 #include "peer.h"
 #include "registry.h"
 #include "state.h"
+#include "task_home.h"
+#include "task_sock.h"
 #include "worker_proc.h"
 
 #define CONFIG       "/etc/superdev/superdev.conf"
@@ -188,6 +191,11 @@ static int make_dirs(const struct daemon_conf *conf)
 		sdv_log(SDV_LOG_ERR, "directory %s: %s", conf->state_dir, strerror(errno));
 		return -1;
 	}
+	/* Everybody's programs ask there for connections to lenders; what else is in it is shut by itself. */
+	if (chmod(conf->runtime_dir, 0755) < 0) {
+		sdv_log(SDV_LOG_ERR, "directory %s: %s", conf->runtime_dir, strerror(errno));
+		return -1;
+	}
 	return 0;
 }
 
@@ -253,6 +261,9 @@ static void load_modules(void)
 
 	if (module_load("tls", error, sizeof(error)) < 0)
 		sdv_log(SDV_LOG_NOTICE, "%s; kernel TLS has to be built in", error);
+	/* Homes' files are mounted by it. */
+	if (module_load("fuse", error, sizeof(error)) < 0)
+		sdv_log(SDV_LOG_DEBUG, "%s", error);
 #ifdef __x86_64__
 	/* Otherwise the kernel takes its generic AES for the first connections. */
 	if (module_load("aesni_intel", error, sizeof(error)) < 0)
@@ -320,7 +331,8 @@ static int signals_open(struct signals *signals, struct daemon *d)
 static void init_lists(struct daemon *d)
 {
 	struct list *lists[] = {
-		&d->conns, &d->peers, &d->offers, &d->helds, &d->lents, &d->parked, &d->workers, &d->helpers,
+		&d->conns,  &d->peers,   &d->offers,  &d->helds, &d->lents,
+		&d->parked, &d->workers, &d->helpers, &d->files, &d->pools,
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -353,10 +365,11 @@ static int start(struct daemon *d)
 	if (r < 0)
 		return r;
 	workers_tidy(d);
+	guests_tidy(d);
 	cgroups_tidy(d);
 	meter_start(d);
 	guard_start(d);
-	return 0;
+	return task_sock_open(d);
 }
 
 /* Peers, leases, lanes and workers go on without us; only what is ours is undone. */
@@ -365,6 +378,9 @@ static void stop(struct daemon *d)
 	state_flush(d);
 	if (d->listener)
 		listener_close(d);
+	task_sock_close(d);
+	guests_close(d);
+	tasks_close(d);
 	lents_close(d);
 	helds_close(d);
 	offers_close(d);
@@ -379,7 +395,8 @@ static void stop(struct daemon *d)
 	meter_close(d);
 	guard_close(d);
 	/* Cancelled operations still have to say so. */
-	while ((!list_is_empty(&d->conns) || !list_is_empty(&d->helpers) || !list_is_empty(&d->workers)) &&
+	while ((!list_is_empty(&d->conns) || !list_is_empty(&d->helpers) || !list_is_empty(&d->workers) ||
+		!list_is_empty(&d->files) || !list_is_empty(&d->pools)) &&
 	       sdv_loop_step(d->loop, true) >= 0)
 		;
 	registry_close(d);

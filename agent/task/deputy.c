@@ -2,8 +2,11 @@
 /*
  * deputy.c: superdev-deputy: stands at home for a program that runs at a lender.
  *
+ *	superdev-deputy --lease ID [--socket PATH] [--verbose] -- PATH [ARG]…
  *	superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…
  *
+ * With --lease alone it asks the agent for a connection to that lease's lender; with
+ * --fd it has one, whose frames carry the lender's number of the lease and the epoch.
  * ARG are the program's arguments from its own name on.  Until the lender is told
  * to start it, everything that fails ends in the same way: the program runs
  * here, in this process.  From then on it never does, or it might run twice.
@@ -22,6 +25,7 @@
 #include <unistd.h>
 
 #include "deputy.h"
+#include "task_ctl.h"
 
 /* A lender that has not even made a process by then is not worth waiting for. */
 #define START_MS 10000
@@ -29,7 +33,7 @@
 static struct {
 	struct sdv_pump pump; /* first: ops get a pump */
 	struct sdv_deputy_table table;
-	const char *path;
+	const char *path, *socket;
 	char **argv;
 	uint8_t *image;
 	size_t image_len, image_sent;
@@ -49,8 +53,10 @@ static _Noreturn void run_here(const char *why)
 	if (deputy.is_verbose)
 		fprintf(stderr, "superdev: %s runs here: %s\n", deputy.path, why);
 	/* Close-on-exec; this is for the message below. */
-	close(deputy.pump.fd);
-	close(deputy.signals);
+	if (deputy.pump.fd >= 0)
+		close(deputy.pump.fd);
+	if (deputy.signals >= 0)
+		close(deputy.signals);
 	sigprocmask(SIG_SETMASK, &deputy.mask, NULL);
 	execv(deputy.path, deputy.argv);
 	fprintf(stderr, "%s: %s\n", deputy.path, strerror(errno));
@@ -360,7 +366,8 @@ static void run(void)
 static _Noreturn void usage(void)
 {
 	fprintf(stderr,
-		"usage: superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…\n");
+		"usage: superdev-deputy --lease ID [--socket PATH] [--verbose] -- PATH [ARG]…\n"
+		"       superdev-deputy --fd N [--lease N] [--epoch N] [--clear] [--verbose] -- PATH [ARG]…\n");
 	exit(2);
 }
 
@@ -379,9 +386,13 @@ static uint64_t number(const char *text, uint64_t max)
 static void options_read(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "fd", required_argument, NULL, 'f' },    { "lease", required_argument, NULL, 'l' },
-		{ "epoch", required_argument, NULL, 'e' }, { "clear", no_argument, NULL, 'C' },
-		{ "verbose", no_argument, NULL, 'v' },     { NULL, 0, NULL, 0 },
+		{ "fd", required_argument, NULL, 'f' },
+		{ "lease", required_argument, NULL, 'l' },
+		{ "epoch", required_argument, NULL, 'e' },
+		{ "clear", no_argument, NULL, 'C' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "socket", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct sdv_pump *pump = &deputy.pump;
 	int option;
@@ -394,10 +405,16 @@ static void options_read(int argc, char **argv)
 		case 'e': pump->rules.epoch = (uint32_t)number(optarg, UINT32_MAX); break;
 		case 'C': pump->rules.must_csum = true; break;
 		case 'v': deputy.is_verbose = true; break;
+		case 's': deputy.socket = optarg; break;
 		default: usage();
 		}
 	}
-	if (pump->fd < 0 || optind >= argc)
+	/* Who has the kernel start it has no other way to ask. */
+	if (getenv("SUPERDEV_VERBOSE"))
+		deputy.is_verbose = true;
+	if (pump->fd < 0 && (!pump->rules.lease || pump->rules.lease > UINT32_MAX))
+		usage();
+	if (optind >= argc)
 		usage();
 	deputy.path = argv[optind];
 	deputy.argv = argv + optind + 1;
@@ -426,7 +443,7 @@ int main(int argc, char **argv)
 	options_read(argc, argv);
 	/* Where it has none, the number may be one of ours. */
 	deputy.has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
-	if (fcntl(pump->fd, F_SETFD, FD_CLOEXEC))
+	if (pump->fd >= 0 && fcntl(pump->fd, F_SETFD, FD_CLOEXEC))
 		usage();
 	sigemptyset(&deputy.mask);
 	deputy.signals = -1;
@@ -442,6 +459,11 @@ int main(int argc, char **argv)
 	if (r)
 		run_here(strerror(-r));
 	deputy.image = image;
+	/* Last of what may keep it here: a connection that is taken is a guest that is used up. */
+	if (pump->fd < 0 &&
+	    sdv_deputy_ask(deputy.socket ? deputy.socket : SDV_TASK_SOCKET, (uint32_t)pump->rules.lease,
+			   deputy.signals, &pump->rules, &pump->fd, deputy.refusal, sizeof(deputy.refusal)))
+		run_here(deputy.refusal);
 	pump->side = SDV_TASK_HOME;
 	pump->ops = &ops;
 	pump->extra[0] = (struct pollfd){ .fd = deputy.signals, .events = POLLIN };

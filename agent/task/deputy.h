@@ -50,6 +50,20 @@ int sdv_deputy_table_read(struct sdv_deputy_table *table, int skip, const char *
 int sdv_deputy_image_make(const char *path, char **argv, const struct sdv_deputy_table *table,
 			  const sigset_t *mask, void **ret_data, size_t *ret_len);
 
+/**
+ * sdv_deputy_ask - a connection to the lender of a lease, from the agent of this machine
+ * @path:	the agent's socket
+ * @lease:	this machine's number of it
+ * @signals:	readable when there is no time to wait any more
+ * @rules:	what frames on it have to look like
+ * @ret_fd:	the connection, close-on-exec
+ * @ret_why:	on error, the reason, for who asks why the program runs here
+ *
+ * Return: 0; -EINTR: of @signals; -errno.
+ */
+int sdv_deputy_ask(const char *path, uint32_t lease, int signals, struct sdv_frame_rules *rules, int *ret_fd,
+		   char *ret_why, size_t size);
+
 /* Gives @pump a stream for each of the table's. */
 void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table);
 
