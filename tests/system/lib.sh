@@ -125,3 +125,37 @@ no_kernel_report() {
 		fi
 	done
 }
+
+# Programs at the lender ------------------------------------------------------
+
+DEPUTY=/usr/libexec/superdev/superdev-deputy
+id=
+# borrow_processors: the lender lends one, home has it, and $id is home's number of the lease.
+borrow_processors() {
+	lender superdev offer add cpu class cpu cpus 1 memory 512M
+	eventually 20 "home sees the offer" home superdev offer show lender/cpu
+	home superdev lease add lender/cpu
+	id=$(lease_id)
+}
+lease_id() { get home "lease list" '[l["id"] for l in x if l["offer"]=="cpu"][0]'; }
+# there PATH ARGV0 ARG…: the program at home whose deputy asks for the lender.
+there() { home env SUPERDEV_VERBOSE=1 $DEPUTY --lease "$id" -- "$@"; }
+# user PATH ARGV0 ARG…: the same, of an ordinary user.
+user() { home setpriv --reuid 1000 --regid 1000 --clear-groups env SUPERDEV_VERBOSE=1 $DEPUTY --lease "$id" -- "$@"; }
+# The name of the machine that a program runs on, from its /proc.
+name_of_machine() { tr ' ' '\n' | sed -n 's/^lab.name=//p'; }
+where() { there /bin/cat cat /proc/cmdline | name_of_machine; }
+# in_background NAME COMMAND: at home; its output and status go to /tmp/NAME.*
+in_background() {
+	home sh -c 'rm -f /tmp/$0.*; (SUPERDEV_VERBOSE=1 sh -c "$1" >/tmp/$0.out 2>/tmp/$0.err </dev/null; echo $? >/tmp/$0.status) >/dev/null 2>&1 & ' "$1" "$2"
+}
+status_of() { home cat "/tmp/$1.status"; }
+wait_for() { eventually "${2:-30}" "$1 ends" home test -s "/tmp/$1.status"; }
+guests() { lender sh -c 'pgrep -x superdev-guest | wc -l'; }
+no_guests() { [ "$(guests)" = 0 ]; }
+nothing_left() {
+	eventually 20 "no guest's process is left" lender sh -c '! pgrep -x "superdev-guest|superdev-homefs"'
+	eventually 20 "no mount is left" lender sh -c '! grep fuse.superdev /proc/mounts && ! ls -A /run/superdev/guest 2>/dev/null | grep .'
+	eventually 20 "no cgroup of a guest is left" lender sh -c '! find /sys/fs/cgroup -path "*lease-*" -name "guest-*" | grep .'
+}
+runs_there() { [ "$(where)" = lender ]; }
