@@ -88,13 +88,13 @@ accelerator_words()
 
 cmd_up()
 {
-	local machines=home,lender kernel=stable cpus=1 memory=1G init=tiny net=switch superdev=with
+	local machines=home,lender kernel=stable cpus=1 memory=1G init=tiny net=switch share=none superdev=with
 	local want names name
 
 	while (($#)); do
 		case $1 in
 		--bare) superdev=without; shift; continue ;;
-		--machines | --kernel | --cpus | --memory | --init | --net) ;;
+		--machines | --kernel | --cpus | --memory | --init | --net | --share) ;;
 		*) bad_input "up: '$1' is no option; see 'lab help'" ;;
 		esac
 		(($# > 1)) || bad_input "up: $1 needs a value"
@@ -109,6 +109,8 @@ cmd_up()
 	[[ $cpus =~ ^[1-9][0-9]?$ ]] || bad_input "--cpus: '$cpus' is no number from 1 to 99"
 	[[ $memory =~ ^[1-9][0-9]*[MG]$ ]] ||
 		bad_input "--memory: '$memory' is no size such as 512M or 2G"
+	[[ $share == none ]] || is_share "$share" ||
+		bad_input "--share: '$share' is no percentage of one processor from 5 to 999"
 	IFS=, read -ra names <<<"$machines"
 	for name in "${names[@]}"; do
 		[[ $name =~ ^[a-z][a-z0-9-]{0,30}$ ]] || bad_input \
@@ -120,7 +122,7 @@ cmd_up()
 		bad_input "--machines: '$machines' names a machine twice"
 
 	want=$(printf '%s\n' "machines $machines" "kernel $kernel" "cpus $cpus" \
-		"memory $memory" "init $init" "net $net" "superdev $superdev")
+		"memory $memory" "init $init" "net $net" "share $share" "superdev $superdev")
 	if [[ -e $LAB_UP ]]; then
 		[[ $(cat "$LAB_UP") == "$want" ]] || die "machines are up already, with another" \
 			"configuration ($(paste -sd' ' "$LAB_UP")): run 'lab down' first"
@@ -140,8 +142,9 @@ cmd_up()
 		"$(accelerator)"
 	mkdir -p "$LAB_MACHINES"
 	printf '%s\n' "$want" >"$LAB_UP"
-	if ! net_start "$net" "${names[@]}" || ! machines_create "${names[@]}" ||
-		! machines_start "${names[@]}"; then
+	if ! net_start "$net" "${names[@]}" ||
+		! { [[ $share == none ]] || share_start "$share" "${names[@]}"; } ||
+		! machines_create "${names[@]}" || ! machines_start "${names[@]}"; then
 		cmd_down
 		return 1
 	fi
@@ -229,7 +232,7 @@ machine_start()
 
 	mapfile -t args <"$dir/args"
 	[[ ! -e $dir/console.log ]] || mv "$dir/console.log" "$dir/console.previous.log"
-	"$LAB_BIN/keeper" "$dir" "${args[@]}" && return
+	(share_enter "$name" && exec "$LAB_BIN/keeper" "$dir" "${args[@]}") && return
 	say "error: machine '$name' cannot be started"
 	return 1
 }
@@ -329,6 +332,7 @@ cmd_down()
 	done
 	wait "${pids[@]}"
 	net_stop
+	share_stop "${names[@]}"
 	for name in "${names[@]}"; do
 		rm -f "$LAB_MACHINES/$name"/{root.qcow2,vdb.img,vdc.img,sock,agent.sock,keeper.pid}
 	done
