@@ -11,4 +11,4 @@ um_machines home lender >&2
 um_daemon home >&2
 um_daemon lender >&2
 cd /src
-exec python3 scripts/bench.d/storage.py --floor um "$@"
+exec python3 -B scripts/bench.d/storage.py --floor um "$@"

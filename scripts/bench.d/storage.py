@@ -10,9 +10,10 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
+
+from common import Machines, bars, busy_us, introduce, markdown, write_results
 
 JOBS = {
     "randread 4k qd1": "--rw=randread --bs=4k --iodepth=1",
@@ -23,20 +24,6 @@ JOBS = {
     "write 128k qd8": "--rw=write --bs=128k --iodepth=8",
 }
 NQN = "nqn.2026-11.superdev:bench"
-
-
-class Machines:
-    """Runs a shell command on a machine by a prefix of words."""
-
-    def __init__(self, prefix):
-        self.prefix = prefix
-
-    def run(self, machine, command, check=True):
-        words = [w.replace("MACHINE", machine) for w in self.prefix] + ["sh", "-c", command]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if check and done.returncode:
-            sys.exit(f"bench: {machine}: {command}\n{done.stdout}{done.stderr}")
-        return done.stdout.strip()
 
 
 class Superdev:
@@ -136,13 +123,6 @@ class NvmeTcp:
                 self.m.run(machine, f"kill $(cat /tmp/tlshd-{machine}.pid)")
 
 
-def busy_us(machines, machine):
-    """CPU time that a machine has spent on anything, in microseconds."""
-    fields = machines.run(machine, "head -1 /proc/stat").split()[1:]
-    idle = int(fields[3]) + int(fields[4])
-    return (sum(int(f) for f in fields[:8]) - idle) * 10000
-
-
 def fio(machines, path, options, seconds):
     out = machines.run("home", f"fio --name=b --filename={path} --direct=1 --ioengine=libaio --size=192m "
                                f"--time_based --runtime={seconds} --ramp_time=1 --output-format=json {options}")
@@ -158,10 +138,7 @@ def measure(args, machines):
                Superdev(machines, "tls"), NvmeTcp(machines, "tls")]
     for machine in ("home", "lender"):
         machines.run(machine, "superdev peer list >/dev/null")
-    keys = {m: machines.run(m, "superdev key") for m in ("home", "lender")}
-    for machine, peer in (("home", "lender"), ("lender", "home")):
-        machines.run(machine, f"superdev peer show {peer} >/dev/null 2>&1 || "
-                              f"superdev peer add {peer} key {keys[peer]} address {peer}")
+    introduce(machines, "home", "lender")
     machines.run("lender", "[ -b /dev/ram0 ] || modprobe brd rd_nr=1 rd_size=262144")
     machines.run("lender", "dd if=/dev/urandom of=/dev/ram0 bs=1M count=200 status=none")
     result = {"floor": args.floor, "kernel": machines.run("home", "uname -r"), "cpus": os.cpu_count(),
@@ -201,11 +178,6 @@ SYSTEMS = ("superdev", "nbd", "nvme-tcp", "superdev tls", "nvme-tcp tls")
 RATIOS = (("superdev", "nbd"), ("superdev", "nvme-tcp"), ("superdev tls", "nvme-tcp tls"))
 
 
-def markdown(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
 def table(result):
     def rate(system, job):
         if "128k" in job:
@@ -231,31 +203,9 @@ def table(result):
 
 def plot(result):
     """Bars of superdev's rate over each peer's; the line is parity."""
-    width, left, bar = 760, 170, 17
-    row = bar * len(RATIOS) + 12
-    bars = {job: [ratio(result, job, peer, ours) for ours, peer in RATIOS] for job in JOBS}
-    most = max(2.0, max(max(values) for values in bars.values()) * 1.1)
-    scale = (width - left - 70) / most
-    height = row * len(JOBS) + 90
-    colours = ("#7aa6c2", "#c2887a", "#8aa67a")
-    svg = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-           'font-family="sans-serif" font-size="13">', f'<rect width="{width}" height="{height}" fill="#fff"/>',
-           f'<text x="{left}" y="22" font-weight="bold">superdev relative to its peers '
-           f'({result["floor"]}, {result["kernel"]})</text>']
-    for index, ((ours, peer), colour) in enumerate(zip(RATIOS, colours)):
-        svg.append(f'<rect x="{left + index * 140}" y="32" width="12" height="12" fill="{colour}"/>'
-                   f'<text x="{left + 18 + index * 140}" y="43">over {peer}</text>')
-    for n, job in enumerate(JOBS):
-        top = 58 + n * row
-        svg.append(f'<text x="{left - 10}" y="{top + row / 2}" text-anchor="end">{job}</text>')
-        for index, (value, colour) in enumerate(zip(bars[job], colours)):
-            svg.append(f'<rect x="{left}" y="{top + index * bar}" width="{value * scale:.1f}" height="{bar - 2}" '
-                       f'fill="{colour}"/><text x="{left + value * scale + 5:.1f}" '
-                       f'y="{top + 12 + index * bar}">{value:.2f}</text>')
-    x = left + scale
-    svg.append(f'<line x1="{x:.1f}" y1="52" x2="{x:.1f}" y2="{height - 24}" stroke="#333" stroke-dasharray="4 3"/>'
-               f'<text x="{x:.1f}" y="{height - 8}" text-anchor="middle">1.0</text></svg>')
-    return "\n".join(svg) + "\n"
+    return bars(f"superdev relative to its peers ({result['floor']}, {result['kernel']})",
+                [f"over {peer}" for _, peer in RATIOS],
+                [(job, [ratio(result, job, peer, ours) for ours, peer in RATIOS]) for job in JOBS])
 
 
 def main():
@@ -276,13 +226,8 @@ def main():
     if args.floor == "um" and not args.source:
         print(json.dumps(result))
         return
-    base = os.path.join(args.out, f"storage-{result['floor']}")
-    for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result)),
-                         (".svg", plot(result))):
-        with open(base + suffix, "w", encoding="utf-8") as file:
-            file.write(text)
-    print(table(result))
-    print(f"written: {base}.json, {base}.md, {base}.svg")
+    write_results(os.path.join(args.out, f"storage-{result['floor']}"),
+                  {".json": json.dumps(result, indent=1) + "\n", ".md": table(result), ".svg": plot(result)})
 
 
 main()
