@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# A step for scripts/demo, which does not take it before `superdev run` is there; it would source
+# this and call demo_spread with the machines up and paired.  Home builds
+# LibTomMath (154 sources) alone, then with lender's processor, and compares every object.
+# LibTomMath is built without optimization: an emulated processor takes a minute as it is.
+
+SPREAD_MAKE='make -j4 IGNORE_SPEED=1 libtommath.a'
+
+# spread_build FOLDER COMMAND: builds a fresh copy there, sets spread_ms.
+# The folder has the same name each time, since a compiler may write it into what it makes.
+spread_build()
+{
+	home sh -c 'rm -rf /srv/build && cp -a /srv/libtommath /srv/build'
+	spread_ms=$(home sh -c "cd /srv/build || exit; s=\$(date +%s%N)
+		$2 >/tmp/spread.log 2>&1 </dev/null || { tail -n 3 /tmp/spread.log >&2; exit 1; }
+		e=\$(date +%s%N); echo \$(((e - s) / 1000000))") || return
+	home sh -c "rm -rf '$1' && cp -a /srv/build '$1'"
+}
+
+demo_spread()
+{
+	local alone_ms differ objects
+
+	step "A processor of lender, lent as easily: LibTomMath, built by both"
+	rm -rf build/demo
+	scripts/lab "source" libtommath build/demo/libtommath
+	scripts/lab put home build/demo/libtommath /srv/libtommath
+	shown lender superdev offer add cpu class cpu cpus 1 memory 600M
+	wait_for 20 "the offer" home superdev offer show lender/cpu
+	shown home superdev lease add lender/cpu
+	# The compiler comes from the disk the first time, which is not what is compared.
+	home sh -c 'echo "int x;" >/tmp/warm.c; gcc -c -o /tmp/warm.o /tmp/warm.c'
+
+	printf '         home# %s\n' "$SPREAD_MAKE"
+	spread_build /srv/alone "$SPREAD_MAKE" || { echo "scripts/demo: home alone could not build it" >&2; exit 1; }
+	alone_ms=$spread_ms
+	note "home alone: $((alone_ms / 1000)).$((alone_ms / 100 % 10)) s"
+	printf '         home# superdev run %s\n' "$SPREAD_MAKE"
+	spread_build /srv/spread "superdev run $SPREAD_MAKE" ||
+		{ echo "scripts/demo: it could not be built by both" >&2; exit 1; }
+	note "home and lender: $((spread_ms / 1000)).$((spread_ms / 100 % 10)) s, $(awk -v a="$alone_ms" -v b="$spread_ms" \
+		'BEGIN { printf "%.2f", a / b }') times as fast"
+
+	objects=$(home sh -c 'cd /srv/alone && ls *.o *.a | wc -l')
+	differ=$(home sh -c 'cd /srv/alone && for o in *.o *.a; do cmp -s $o /srv/spread/$o || echo $o; done')
+	[ -z "$differ" ] || { echo "scripts/demo: built by both, these are not the same: $differ" >&2; exit 1; }
+	note "$objects of $objects files are the same, byte for byte"
+	shown home superdev lease del lender/cpu
+	shown lender superdev offer del cpu
+}
