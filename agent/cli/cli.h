@@ -65,6 +65,9 @@ int cli_refused(const struct cli *cli, const char *subject, int r);
 /* Words for @r, for what can happen to this program. */
 const char *cli_strerror(int r);
 
+/* policy.c: where none is attached, attaches local-first, and says so. */
+void cli_policy_default(struct cli *cli);
+
 /* 0, or CLI_FAILED after saying so. */
 int cli_open(struct cli *cli);
 

@@ -14,6 +14,24 @@
 
 /* Programs run at lenders by leases of this class. */
 #define DEFAULT_CLASS "cpu"
+/* What decides where nobody said what does. */
+#define DEFAULT_POLICY "/usr/lib/superdev/policy/local-first.bpf.o"
+
+void cli_policy_default(struct cli *cli)
+{
+	struct sdv_policy_info policy;
+	char why[SDV_BPF_WHY_SIZE];
+
+	if (sdv_nl_policy_get(cli->nl, &policy) || *policy.name)
+		return;
+	if (!sdv_bpf_policy_load(DEFAULT_POLICY, why)) {
+		fputs("superdev: no policy was loaded: local-first decides from now on; see superdev policy\n",
+		      stderr);
+		return;
+	}
+	why[strcspn(why, "\n")] = 0;
+	fprintf(stderr, "superdev: no policy is loaded, so all stays here: " DEFAULT_POLICY ": %s\n", why);
+}
 
 int cli_policy_load(struct cli *cli, const struct cli_args *args)
 {

@@ -78,6 +78,7 @@ static int cgroup_make(struct cli *cli, struct run *run)
 	}
 	r = sdv_nl_spread(cli->nl, SUPERDEV_CMD_SPREAD_ADD, run->cgroup);
 	if (!r) {
+		cli_policy_default(cli);
 		cli_count_borrowed(cli, run->cgroup, true);
 		return 0;
 	}

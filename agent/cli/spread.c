@@ -56,6 +56,8 @@ int cli_set_spread(struct cli *cli, const struct cli_args *args)
 	r = sdv_nl_spread(cli->nl, is_on ? SUPERDEV_CMD_SPREAD_ADD : SUPERDEV_CMD_SPREAD_DEL, cgroup);
 	if (r)
 		return cli_refused(cli, name, r);
+	if (is_on)
+		cli_policy_default(cli);
 	cli_count_borrowed(cli, cgroup, is_on);
 	return 0;
 }

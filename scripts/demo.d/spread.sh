@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# A step for scripts/demo, which does not take it before `superdev run` is there; it would source
-# this and call demo_spread with the machines up and paired.  Home builds
+# A step of scripts/demo, with the machines up and paired.  Home builds
 # LibTomMath (154 sources) alone, then with lender's processor, and compares every object.
 # LibTomMath is built without optimization: an emulated processor takes a minute as it is.
 

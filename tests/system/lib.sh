@@ -64,6 +64,7 @@ for o in json.load(sys.stdin):
 	if not o.get(\"peer\"): print(o[\"name\"])"); do superdev offer del $o force; done
 			for p in $(superdev -j peer list | python3 -c "import sys,json
 for o in json.load(sys.stdin): print(o[\"name\"])"); do superdev peer del $p force; done
+			superdev policy unload 2>/dev/null
 			exit 0'
 	done
 }

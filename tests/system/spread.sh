@@ -16,8 +16,9 @@ home superdev lease add lender/cpu
 lease=$(get home "lease list" 'x[0]["id"]')
 no_runs() { home sh -c '! ls -d /sys/fs/cgroup/superdev/run-* 2>/dev/null' && is home "set show" "len(x)" 0; }
 
-step "without a policy all stays"
-[ "$(home env SPREAD=show superdev run echo here)" = here ] || fail "it went"
+step "without a policy, local-first is loaded"
+home superdev run true
+is home "policy show" 'x["name"]' local-first || fail "there is no policy: $(home superdev policy)"
 eventually 10 "the cgroup is gone" no_runs
 
 step "with one that wants them away, programs go"
