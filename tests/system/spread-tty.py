@@ -29,6 +29,10 @@ def line(text):
 	os.write(terminal, text.encode() + b"\n")
 
 
+# One process: a shell that is just starting another one would lose the terminal's signal, as shells do.
+SLEEPER = "superdev run perl -e '$| = 1; print \"beg\" . \"un\\n\"; sleep 1000'"
+
+
 def prompt():
 	wait("prompt> ")
 
@@ -42,13 +46,13 @@ def status(number):
 	prompt()
 
 
-line("superdev run sh -c 'echo beg''un; sleep 1000'")
+line(SLEEPER)
 wait("begun")
 os.write(terminal, b"\x03")
 status(130)
 print("Ctrl-C ends the command, and superdev run with it")
 
-line("superdev run sh -c 'echo beg''un; sleep 1000'")
+line(SLEEPER)
 wait("begun")
 os.write(terminal, b"\x1a")
 wait("Stopped")
