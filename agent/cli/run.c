@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -174,9 +175,32 @@ static _Noreturn void become(struct cli *cli, const struct run *run, char *const
 		_exit(CLI_FAILED);
 	}
 	signal(SIGPIPE, SIG_DFL);
+	/*
+	 * What is traced stays here.  The command itself is what starts the others, and with it
+	 * all of them would be at one lender.
+	 */
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(words[0], words);
 	_exit(run_fail(cli, words[0], errno));
+}
+
+/* It has been executed, or has ended instead.  Return: whether it is there; else @ret_status. */
+static bool has_begun(int *ret_status)
+{
+	for (;;) {
+		if (waitpid(child, ret_status, 0) < 0) {
+			if (errno != EINTR)
+				return true;
+		} else if (!WIFSTOPPED(*ret_status)) {
+			return false;
+		} else if (WSTOPSIG(*ret_status) == SIGTRAP) {
+			ptrace(PTRACE_DETACH, child, NULL, NULL);
+			return true;
+		} else {
+			ptrace(PTRACE_CONT, child, NULL, (void *)(long)WSTOPSIG(*ret_status));
+		}
+	}
 }
 
 /*
@@ -251,7 +275,8 @@ static int run_spread(struct cli *cli, char *const *words)
 		sigaddset(&stopped, SIGTTIN);
 		sigaddset(&stopped, SIGTTOU);
 		sigprocmask(SIG_SETMASK, &stopped, NULL);
-		status = wait_for();
+		if (has_begun(&status))
+			status = wait_for();
 	}
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	cgroup_remove(run);

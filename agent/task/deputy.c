@@ -433,6 +433,17 @@ static void signals_open(void)
 	deputy.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * A make of a make would do without the tokens of the one that started it, and so
+ * run one job at a time.  Here it has them, and its jobs may run elsewhere.
+ */
+static bool is_submake(const char *path)
+{
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *flags = getenv("MAKEFLAGS");
+
+	return (!strcmp(name, "make") || !strcmp(name, "gmake")) && flags && strstr(flags, "--jobserver-");
+}
+
 int main(int argc, char **argv)
 {
 	struct sdv_pump *pump = &deputy.pump;
@@ -447,6 +458,10 @@ int main(int argc, char **argv)
 		usage();
 	sigemptyset(&deputy.mask);
 	deputy.signals = -1;
+	if (is_submake(deputy.path)) {
+		sigprocmask(SIG_SETMASK, NULL, &deputy.mask);
+		run_here("the job server of make is here");
+	}
 	if (sdv_deputy_table_read(&deputy.table, pump->fd, &why)) {
 		sigprocmask(SIG_SETMASK, NULL, &deputy.mask);
 		run_here(why);

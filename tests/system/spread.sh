@@ -24,7 +24,8 @@ eventually 10 "the cgroup is gone" no_runs
 step "with one that wants them away, programs go"
 home superdev policy load /tmp/away.bpf.o
 home superdev policy try true
-went=$(home sh -c 'SPREAD=show superdev run echo a "b c"; true')
+[ "$(home env SPREAD=show superdev run echo here)" = here ] || fail "the command itself went, and not what it starts"
+went=$(home sh -c 'SPREAD=show superdev run env echo a "b c"; true')
 [ "$(sed '/^fd/d' <<<"$went" | paste -sd'|')" = "/tmp/spread-deputy|--lease|$lease|--|/usr/bin/echo|echo|a|b c" ] || fail "the deputy got: $went"
 is home "task recent" 'x[-1]["why"]' "all goes to lender"
 [ "$(get home "policy show" 'x["remote"] > 0')" = True ] || fail "it was not counted"
@@ -32,7 +33,7 @@ went=$(home sh -c 'SPREAD=show superdev run on lender/cpu echo a; true')
 [ "$(sed '/^fd/d' <<<"$went" | paste -sd'|')" = "/tmp/spread-deputy|--lease|$lease|--|/usr/bin/echo|echo|a" ] || fail "by name it got: $went"
 
 step "what runs there is listed and explained"
-home sh -c 'SPREAD=stay superdev run sh -c "sleep 1000; true" >/dev/null 2>&1 </dev/null & sleep 1'
+home sh -c 'SPREAD=stay superdev run env sh -c "sleep 1000; true" >/dev/null 2>&1 </dev/null & sleep 1'
 home superdev task list
 is home "task list" '[t["peer"] for t in x if t["program"].endswith("/sh")][0]' lender || fail "it is not listed"
 pid=$(get home "task list" '[t["pid"] for t in x if t["program"].endswith("/sh")][0]')
@@ -98,7 +99,7 @@ home sh -c 'cd /tmp/tree && superdev run make -s -j4 && sha256sum -c --quiet /tm
 
 step "with the deputy gone all stays"
 home rm /tmp/spread-deputy
-[ "$(home env SPREAD=show superdev run echo here)" = here ] || fail "it went"
+[ "$(home env SPREAD=show superdev run env echo here)" = here ] || fail "it went"
 case $(get home "task recent" 'x[-1]["why"]') in
 "the deputy can't be started: '/tmp/spread-deputy': "*) ;;
 *) fail "it is told: $(get home "task recent" 'x[-1]')" ;;
