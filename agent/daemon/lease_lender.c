@@ -471,7 +471,8 @@ void lender_resume(struct peer *peer, const struct control_request *request, con
 		control_refuse(peer->d, &lent->request, SUPERDEV_ST_BUSY, "asked again");
 	lent->request = *request;
 	lent->has_request = true;
-	if (lent->phase == LENT_IDLE)
+	/* One that is just being found again says first what it serves; see lender_worker_ready(). */
+	if (lent->phase == LENT_IDLE && !lent->worker)
 		lent_start(lent);
 }
 

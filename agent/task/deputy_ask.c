@@ -91,7 +91,7 @@ int sdv_deputy_ask(const char *path, uint32_t lease, int signals, struct sdv_fra
 		snprintf(ret_why, size, "the path of the agent's socket is too long");
 		return -ENAMETOOLONG;
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (sock < 0) {
 		snprintf(ret_why, size, "socket: %s", strerror(errno));
