@@ -74,15 +74,15 @@ class Icecc:
     """The scheduler at home; the compiler's archive is made before anything is measured."""
 
     label = "icecc"
-    ENVIRONMENT = "/srv/icecc/compiler.tar.gz"
+    ENVIRONMENT = "/srv/icecc/compiler.tar"
 
     def __init__(self, machines, nr):
         self.m, self.nr, self.name = machines, nr, f"icecc, {nr}"
 
     def up(self, lenders):
         self.m.attempt("home", f"[ -e {self.ENVIRONMENT} ] || {{ rm -rf /srv/icecc; mkdir /srv/icecc; "
-                               "cd /srv/icecc; icecc --build-native gcc >build.log 2>&1; "
-                               f"mv *.tar.* {self.ENVIRONMENT}; }}", 300)
+                               "cd /srv/icecc; ICECC_ENV_COMPRESSION=none icecc --build-native gcc >build.log 2>&1; "
+                               f"mv *.tar {self.ENVIRONMENT}; }}", 300)
         self.m.attempt("home", "icecc-scheduler -d -n bench -l /tmp/icecc-scheduler.log")
         for machine in ("home", *lenders):
             # The port of the scheduler may be refused while it is being opened: iceccd tries again.
