@@ -17,7 +17,7 @@
 /**
  * struct sdv_task_ask - a deputy wants to run a program at a lender
  * @version:	SDV_TASK_CTL_VERSION
- * @lease:	this machine's number of the lease, as in `superdev lease list`
+ * @lease:	this machine's number of the lease, as in `superdev -j lease list`
  * @reserved:	zero
  */
 struct sdv_task_ask {

@@ -47,14 +47,15 @@ int sdv_get_paths(struct genl_info *info, const char **ret_paths)
 	if (!attr || !*(const char *)nla_data(attr))
 		return 0;
 	*ret_paths = nla_data(attr);
-	for (at = *ret_paths; at; at = strchr(at, ':')) {
-		at += *at == ':';
-		if (*at != '/')
-			return sdv_refuse(info->extack, attr, -EINVAL,
-					  "not absolute paths with colons between them: '%s'",
-					  *ret_paths);
+	at = *ret_paths;
+	while (*at == '/') {
+		at = strchr(at, ':');
+		if (!at)
+			return 0;
+		at++;
 	}
-	return 0;
+	return sdv_refuse(info->extack, attr, -EINVAL,
+			  "not absolute paths with colons between them: '%s'", *ret_paths);
 }
 
 int superdev_nl_lease_set_doit(struct sk_buff *skb, struct genl_info *info)

@@ -43,7 +43,7 @@ WIDTHS = {"running": "B", "port": "H", "features": "Q", "size": "Q", "number": "
           "memory": "Q", "used_us": "Q", "tx_bytes": "Q", "rx_bytes": "Q", "tx_frames": "Q", "rx_frames": "Q",
           "since": "Q", "decisions": "Q", "remote": "Q", "declined": "Q", "last_time": "Q", "took_ns": "Q"}
 TEXTS = {"name", "version", "address", "code", "error", "peer", "offer", "class", "path", "device", "value", "why",
-         "last_name", "last_error"}
+         "last_name", "last_error", "paths"}
 
 
 def pack(kind, data):
