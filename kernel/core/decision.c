@@ -12,6 +12,7 @@
 #include <linux/timekeeping.h>
 #include <net/net_namespace.h>
 
+#include "bus.h"
 #include "registry.h"
 #include "spread.h"
 
@@ -195,6 +196,27 @@ bool sdv_pid_has_ended(struct pid *pid)
 	task = pid_task(pid, PIDTYPE_TGID);
 	return !task || (READ_ONCE(task->exit_state) && thread_group_empty(task));
 }
+
+/**
+ * sdv_device_has_tasks() - whether programs of this home run by the lease of a device
+ * @sdev: the device
+ *
+ * Context: sleeps; sdv_ns.lock not held, lane_mutex may be.
+ * Return: true if any does.
+ */
+bool sdv_device_has_tasks(const struct sdv_device *sdev)
+{
+	struct sdv_ns *ns = sdev->lease->ns;
+	struct sdv_decision *task;
+	unsigned long number;
+
+	guard(mutex)(&ns->lock);
+	xa_for_each(&ns->spread.tasks, number, task)
+		if (task->choice.lease == sdev->lease->id && !sdv_pid_has_ended(task->pid))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_GPL(sdv_device_has_tasks);
 
 /**
  * sdv_task_sweep() - forgets tasks whose process has ended

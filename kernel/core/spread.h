@@ -20,6 +20,7 @@
 
 struct net;
 struct pid;
+struct sdv_device;
 struct sdv_ns;
 
 /* Bounds per namespace, so that nobody fills the memory of the machine. */
@@ -128,6 +129,7 @@ void sdv_decision_note(struct net *net, const struct sdv_decision *decision);
 int sdv_task_add(struct net *net, struct sdv_decision *decision);
 bool sdv_task_is_current(struct net *net);
 void sdv_task_end(struct net *net, const char *why);
+bool sdv_device_has_tasks(const struct sdv_device *sdev);
 
 /* decision.c; for core. */
 bool sdv_pid_has_ended(struct pid *pid);

@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "exec.h"
 #include "remote.h"
+#include "spread.h"
 
 /* Attributes, see Documentation/sysfs ---------------------------------------- */
 
@@ -189,6 +190,12 @@ static int cpu_configure(struct sdv_device *sdev, const void *attrs, size_t len,
 	return 0;
 }
 
+/* Programs that run there are its users; their agent ends them with the lease. */
+static int cpu_close(struct sdv_device *sdev, bool force)
+{
+	return !force && sdv_device_has_tasks(sdev) ? -EBUSY : 0;
+}
+
 static struct sdv_driver cpu_driver = {
 	.driver = {
 		.name		= "superdev_cpu",
@@ -200,6 +207,7 @@ static struct sdv_driver cpu_driver = {
 	.lane_ops	= &sdv_cpu_lane_ops,
 	.probe		= cpu_probe,
 	.remove		= cpu_remove,
+	.close		= cpu_close,
 	.configure	= cpu_configure,
 	.lane_up	= sdv_cpu_lane_up,
 	.lane_down	= sdv_cpu_lane_down,

@@ -31,6 +31,14 @@ nothing_left
 eventually 60 "the lease is active" lease_is home cpu active
 eventually 30 "programs run there again" runs_there
 
+step "a lease by which a program runs is not given back"
+in_background go "superdev run on lender/cpu sleep 1000"
+eventually 20 "it runs there" lender pgrep -f "^sleep 1000"
+refused home "in use" superdev lease del lender/cpu
+home sh -c 'kill $(pgrep -f "^$0.*sleep 1000")' "$DEPUTY"
+wait_for go
+eventually 10 "it is no longer listed" is home "task list" 'len(x)' 0
+
 step "the lease is given back by force: guests end, nothing is left"
 in_background go "$DEPUTY --lease $id -- /bin/sh sh -c 'trap \"\" TERM INT HUP; sleep 1000 & setsid sleep 1000 & sleep 1000'"
 eventually 20 "it runs there" lender pgrep -f "^sleep 1000"
