@@ -109,7 +109,8 @@ void cli_synopsis(FILE *out)
 		if (!strcmp(command->name, "list") || !strcmp(command->name, "show") ||
 		    !strcmp(command->name, "try") || !strcmp(command->name, "monitor") ||
 		    !strcmp(command->name, "version") || !strcmp(command->name, "key") ||
-		    !strcmp(command->name, "recent") || !strcmp(command->name, "top") || !strcmp(command->name, "explain"))
+		    !strcmp(command->name, "recent") || !strcmp(command->name, "top") ||
+		    !strcmp(command->name, "explain"))
 			fputs(".Op Fl j\n", out);
 		if (!strcmp(command->name, "batch"))
 			fputs(".Op Fl f\n", out);

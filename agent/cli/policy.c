@@ -13,7 +13,7 @@
 #include "output.h"
 
 /* Programs run at lenders by leases of this class. */
-#define DEFAULT_CLASS "cpu"
+#define DEFAULT_CLASS  "cpu"
 /* What decides where nobody said what does. */
 #define DEFAULT_POLICY "/usr/lib/superdev/policy/local-first.bpf.o"
 

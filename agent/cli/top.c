@@ -247,8 +247,8 @@ static void heading(struct cli_table *table, const char *const *names)
 /* Return: lines that were printed. */
 static unsigned int print_machines(struct top *top)
 {
-	static const char *const names[] = { "MACHINE", "STATE", "CPUS", "LOAD", "TASKS", "USED",
-					     "RECEIVED", "SENT", "PAUSES", NULL };
+	static const char *const names[] = { "MACHINE", "STATE",    "CPUS", "LOAD",   "TASKS",
+					     "USED",    "RECEIVED", "SENT", "PAUSES", NULL };
 	struct cli_table *table = cli_table_new(top->cli);
 	char text[CLI_SIZE_TEXT], name[SDV_NAME_SIZE];
 	unsigned int lines = 2;
@@ -287,8 +287,8 @@ static unsigned int print_machines(struct top *top)
 
 static unsigned int print_leases(struct top *top)
 {
-	static const char *const names[] = { "LEASE", "CLASS", "STATE", "LANES", "LOAD", "TASKS",
-					     "USED", "RECEIVED", "SENT", "PAUSES", NULL };
+	static const char *const names[] = { "LEASE", "CLASS",    "STATE", "LANES",  "LOAD", "TASKS",
+					     "USED",  "RECEIVED", "SENT",  "PAUSES", NULL };
 	struct cli_table *table = cli_table_new(top->cli);
 	unsigned int lines = 0;
 

@@ -39,7 +39,7 @@ struct upid {
 
 struct pid {
 	unsigned int level;
-	struct upid numbers[1];
+	struct upid numbers[];
 };
 
 struct nsproxy {
@@ -130,8 +130,9 @@ static const void *pid_ns_at(const struct task_struct *task, unsigned int level)
 
 	if (BPF_CORE_READ(pid, level) < level)
 		return 0;
-	at = (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
-	     level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns);
+	at = (const void *)pid + bpf_core_field_offset(struct pid, numbers);
+	at += level * bpf_core_type_size(struct upid);
+	at += bpf_core_field_offset(struct upid, ns);
 	bpf_probe_read_kernel(&ns, sizeof(ns), at);
 	return ns;
 }

@@ -59,12 +59,10 @@ struct sched_entity {
 	__u64 sum_exec_runtime;
 };
 
-typedef struct {
-	int counter;
-} atomic_t;
-
 struct signal_struct {
-	atomic_t live;
+	struct {
+		int counter;
+	} live;
 	unsigned long long sum_sched_runtime;
 	__u64 cutime;
 	__u64 cstime;

@@ -56,8 +56,8 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 			 cost->wall_us, best->rtt_us);
 		return 0;
 	}
-	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u want %u", runnable,
-		 exec->nr_cpus, sdv_wanted(best) / 100, sdv_wanted(best) % 100,
+	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u want %u",
+		 runnable, exec->nr_cpus, sdv_wanted(best) / 100, sdv_wanted(best) % 100,
 		 best->cpus ? best->cpus : 1);
 	return 0;
 }
