@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # superdev top, on a terminal and without one.
+# KERNELS: stable
 . "$(dirname "$0")/lib.sh"
 start_clean
 introduce
