@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Three hundred programs one after the other leave nothing at either end.
+# KERNELS: stable
 # SECONDS: 1200
 . "$(dirname "$0")/lib.sh"
 start_clean
