@@ -73,6 +73,9 @@ for o in json.load(sys.stdin): print(o[\"name\"])"); do superdev peer del $p for
 start_clean() {
 	scripts/lab net home lender clear
 	scripts/lab net home lender up
+	# A test that failed may have left them otherwise.
+	home sh -c 'modprobe superdev && lab-superdevd start'
+	lender sh -c 'modprobe superdev && lab-superdevd start'
 	clean home lender
 	step "both machines are clean"
 }

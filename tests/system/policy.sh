@@ -46,11 +46,11 @@ home superdev policy load $policies/fastest.bpf.o
 
 step "the module stays while a policy is attached"
 home lab-superdevd stop
-refused home "in use" modprobe -r superdev_null superdev_blk superdev
+refused home "in use" modprobe -r superdev_cpu superdev_null superdev_blk superdev
 home superdev policy unload
 [ "$(shown 'x["name"]')" = None ] || fail "still attached: $(shown x)"
 home test ! -e /sys/fs/bpf/superdev/policy
-eventually 10 "the module can be unloaded" home modprobe -r superdev_null superdev_blk superdev
+eventually 10 "the module can be unloaded" home modprobe -r superdev_cpu superdev_null superdev_blk superdev
 home modprobe superdev
 home lab-superdevd start
 
