@@ -118,6 +118,21 @@ int sdv_bpf_meter_load(char *why, size_t size)
 
 /* Guard ------------------------------------------------------------------ */
 
+/* Filters of system calls that this process is behind. */
+static int own_filters(void)
+{
+	FILE *in = fopen("/proc/self/status", "re");
+	char line[256];
+	int nr = 0;
+
+	while (in && fgets(line, sizeof(line), in))
+		if (!strncmp(line, "Seccomp_filters:", 16))
+			nr = atoi(line + 16);
+	if (in)
+		fclose(in);
+	return nr;
+}
+
 int sdv_bpf_guard_load(uint64_t cgroup, char *why, size_t size)
 {
 	struct guard_bpf *guard;
@@ -128,6 +143,7 @@ int sdv_bpf_guard_load(uint64_t cgroup, char *why, size_t size)
 	r = guard ? 0 : -errno;
 	if (!r) {
 		guard->rodata->leases_cgroup = cgroup;
+		guard->rodata->agent_filters = own_filters();
 		bpf_program__set_autoload(guard->progs.guard_uring_allowed,
 					  libbpf_find_vmlinux_btf_id("uring_allowed", BPF_LSM_MAC) > 0);
 		r = guard_bpf__load(guard);

@@ -4,8 +4,9 @@
  *
  * Those stand in the guest's way by what it may ask for; this by what it is: a
  * process below the agent's cgroup for leases, in a pid namespace of its own and
- * behind a filter of system calls.  Whatever way it found, it gets no further.
- * Who sets a guest up is not behind a filter yet, and may do what it needs to.
+ * behind a filter of system calls that the agent has not.  Whatever way it found,
+ * it gets no further.  Who sets a guest up is not behind that filter yet, and may
+ * do what it needs to.
  */
 #include <linux/types.h>
 #include <linux/bpf.h>
@@ -25,6 +26,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* The cgroup below which each lease has one; set before it is loaded. */
 const volatile __u64 leases_cgroup;
+/* Filters that the agent itself is behind, as systemd may have put it. */
+const volatile __s32 agent_filters;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -47,7 +50,9 @@ struct nsproxy {
 };
 
 struct seccomp {
-	int mode;
+	struct {
+		int counter;
+	} filter_count;
 };
 
 struct task_struct {
@@ -86,7 +91,8 @@ static __u64 guest_of(const struct task_struct *task)
 {
 	int depth;
 
-	if (!task->seccomp.mode || !BPF_CORE_READ(task, thread_pid, level))
+	if (task->seccomp.filter_count.counter <= agent_filters ||
+	    !BPF_CORE_READ(task, thread_pid, level))
 		return 0;
 	for (depth = 0; depth < MAX_DEPTH; depth++) {
 		__u64 id = bpf_get_current_ancestor_cgroup_id(depth);

@@ -82,7 +82,7 @@ in_cgroup python3 /src/tests/kernel/spread-cases.py "$lease" $deputy || failed=1
 step "superdev run"
 want=0
 status() { local status=0; "$@" || status=$?; [ $status = "$want" ]; }
-want=42 expect "its command goes" eval 'SPREAD=show status superdev run /bin/true >/dev/null'
+want=42 expect "what its command starts goes" eval 'SPREAD=show status superdev run env /bin/true >/dev/null'
 want=7 expect "its status comes back" status superdev run sh -c 'exit 7'
 want=127 expect "what does not exist is 127" status superdev run /no/such 2>/dev/null
 want=126 expect "what can't be executed is 126" status superdev run /etc/passwd 2>/dev/null
