@@ -20,7 +20,7 @@
 /* The kernel's types are read for it, all of them. */
 #define TIMEOUT_MS 60000
 /* Kinds of denials that are counted; leases beyond that share the last one. */
-#define COUNTS	   256
+#define COUNTS     256
 
 struct count {
 	uint64_t lease;
@@ -79,7 +79,8 @@ static void denied(void *arg, uint64_t lease, uint32_t pid, const char *what, co
 	for (char *c = name; *c; c++)
 		if (*c < ' ' || *c > '~' || *c == '\'')
 			*c = '?'; /* a guest chose it */
-	sdv_log(SDV_LOG_WARNING, "lease %" PRIu64 ": guest '%s' (pid %u) was denied to %s; %" PRIu64 " so far",
+	sdv_log(SDV_LOG_WARNING,
+		"lease %" PRIu64 ": guest '%s' (pid %u) was denied to %s; %" PRIu64 " so far",
 		cgroup_lease(guard->d, lease), name, pid, what, count->denied);
 }
 

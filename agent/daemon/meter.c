@@ -40,7 +40,8 @@ void meter_start(struct daemon *d)
 	int r = helper_start(d, load, NULL, TIMEOUT_MS, loaded, d, &helper);
 
 	if (r < 0)
-		sdv_log(SDV_LOG_NOTICE, "policies will not know what programs cost: no process for the meter: %s",
+		sdv_log(SDV_LOG_NOTICE,
+			"policies will not know what programs cost: no process for the meter: %s",
 			strerror(-r));
 }
 

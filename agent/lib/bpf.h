@@ -73,7 +73,8 @@ struct sdv_bpf_guard;
  * @what:	the rest of "it tried to …"
  * @comm:	name of the guest, at most 16 bytes, maybe without a zero
  */
-typedef void (*sdv_bpf_denied_fn)(void *arg, uint64_t lease, uint32_t pid, const char *what, const char *comm);
+typedef void (*sdv_bpf_denied_fn)(void *arg, uint64_t lease, uint32_t pid, const char *what,
+				  const char *comm);
 
 /**
  * sdv_bpf_guard_open - listens to the guard, and keeps it

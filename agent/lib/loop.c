@@ -30,7 +30,7 @@ struct sdv_loop {
 	bool is_stopped;
 	int result;
 	struct sdv_op *quiet, *quiet_submitted; /* see quiet_end() */
-	int vacant; /* eventfd that stands in emptied entries of a sealed table */
+	int vacant;                             /* eventfd that stands in emptied entries of a sealed table */
 };
 
 #define RING_FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL)

@@ -38,7 +38,7 @@ struct sdv_op {
 	sdv_op_fn done;
 	bool is_active;
 	bool is_timeout; /* loop.c's: -ETIME means that it fired */
-	bool is_quiet;	 /* loop.c's: no result within its round means @quiet_result */
+	bool is_quiet;   /* loop.c's: no result within its round means @quiet_result */
 	int quiet_result;
 	struct sdv_op *next_quiet;
 	struct {

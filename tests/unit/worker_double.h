@@ -234,9 +234,7 @@ static bool double_finish(struct double_op *one, int *ret_result)
 		dbl.lanes[one->slot].in += len;
 		dbl.lanes[one->slot].in_len -= len;
 		return true;
-	case DOUBLE_SEND:
-		*ret_result = double_take(one);
-		return true;
+	case DOUBLE_SEND: *ret_result = double_take(one); return true;
 	case DOUBLE_QUIET:
 		if (one->is_sent)
 			return false;

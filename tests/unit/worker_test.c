@@ -124,7 +124,8 @@ TEST("in clear, a lone reply leaves while the loop sleeps, and one that does not
 		struct sdv_head reply;
 
 		dbl.max_send = i == 1 ? 20 : 0;
-		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 5 }, "hello", true);
+		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_ECHO, .tag = i, .length = 5 }, "hello",
+			  true);
 		stream_send(0);
 		CHECK(dbl.nr_quiet == (i == 0 ? 1 : i));
 		reply = reply_take(0, block);
@@ -143,7 +144,8 @@ TEST("no reply is quiet while a lane waits for the memory that it holds")
 	double_lane(0, true);
 	double_lane(1, true);
 	for (uint32_t i = 0; i < nr; i++)
-		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_SOURCE, .tag = i, .count = 65536 }, NULL, true);
+		frame_add((struct sdv_head){ .op = SUPERDEV_NULL_SOURCE, .tag = i, .count = 65536 }, NULL,
+			  true);
 	dbl.lanes[1].in = dbl.lanes[0].in = stream;
 	dbl.lanes[1].in_len = dbl.lanes[0].in_len = stream_len;
 	stream_len = 0;
