@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every way in which a program at a lender ends before its time: it says so, and nothing is left.
+# KERNELS: stable
 # SECONDS: 900
 . "$(dirname "$0")/lib.sh"
 start_clean
