@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "fdpass.h"
 #include "lease_lender.h"
 #include "offer.h"
 #include "processors.h"
@@ -392,24 +393,8 @@ static void guest_ended(struct sdv_op *op, int result, bool more)
 static int files_give(struct files *files, int fd)
 {
 	static const char line[] = "guest\n";
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)line, sizeof(line) - 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(files->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sdv_fds_send(files->control, line, sizeof(line) - 1, &fd, 1, MSG_DONTWAIT);
 }
 
 /* What the offer lends is the lease's; a guest that takes all of it is ended as a whole. */

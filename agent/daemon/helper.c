@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fdpass.h"
+
 struct helper {
 	struct list node;
 	struct daemon *d;
@@ -31,54 +33,12 @@ struct message {
 	_Alignas(max_align_t) char result[HELPER_RESULT_SIZE];
 };
 
-static void send_message(int sock, struct message *message, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { message, sizeof(*message) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	/* Where the daemon is gone there is nobody to tell. */
-	if (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
-		_exit(1);
-}
-
 static int receive_message(int sock, struct message *ret_message, int *ret_fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { ret_message, sizeof(*ret_message) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n;
+	ssize_t n = sdv_fds_receive(sock, ret_message, sizeof(*ret_message), ret_fd, 1, MSG_DONTWAIT);
 
-	*ret_fd = -1;
-	n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
-		return -errno;
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(int));
+		return (int)n;
 	if (n == sizeof(*ret_message))
 		return 0;
 	if (*ret_fd >= 0)
@@ -102,8 +62,8 @@ __attribute__((noreturn)) static void child(int sock, helper_work_fn work, const
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	message.error = work(arg, message.result, &fd);
-	send_message(3, &message, fd);
-	_exit(0);
+	/* Where the daemon is gone there is nobody to tell. */
+	_exit(sdv_fds_send(3, &message, sizeof(message), &fd, 1, 0) ? 1 : 0);
 }
 
 static void helper_free(struct helper *helper)

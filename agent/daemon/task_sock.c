@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fdpass.h"
 #include "task_ask.h"
 #include "task_home.h"
 
@@ -57,28 +58,8 @@ static void client_end(struct task_client *client)
 
 static void answer(struct task_client *client, const struct sdv_task_answer *answer, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)answer, sizeof(*answer) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
-
-	if (fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	n = sendmsg(client->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* Whoever does not take it has gone, or wants nothing. */
-	(void)n;
+	(void)sdv_fds_send(client->fd, answer, sizeof(*answer), &fd, 1, MSG_DONTWAIT);
 	client_end(client);
 }
 

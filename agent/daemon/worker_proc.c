@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "fdpass.h"
 #include "lease_lender.h"
 
 #define READY_MS 10000 /* from its start to its first message */
@@ -111,28 +112,11 @@ static void worker_late(struct timer *timer)
 
 static int worker_send(struct worker *worker, const struct sdv_worker_msg *content, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 	struct sdv_worker_msg message = *content;
-	struct iovec iov = { &message, sizeof(message) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	message.version = SDV_WORKER_CTL_VERSION;
 	message.lease = worker->number;
-	if (fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	return sendmsg(worker->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sdv_fds_send(worker->control, &message, sizeof(message), &fd, 1, MSG_DONTWAIT);
 }
 
 /* False: it is freed. */

@@ -16,19 +16,16 @@
 #include <unistd.h>
 
 #include "bpf.h"
+#include "fdpass.h"
 #include "guard.h"
 #include "guard.skel.h"
 #include "meter.skel.h"
-
-/* Links of one object, and a map. */
-#define KEPT_MAX 32
 
 struct sdv_bpf_guard {
 	struct ring_buffer *ring;
 	sdv_bpf_denied_fn denied;
 	void *arg;
-	int kept[KEPT_MAX]; /* [0] is the ring's map */
-	unsigned int nr_kept;
+	int kept[SDV_FDS_MAX]; /* [0] is the ring's map; -1 where there is none */
 };
 
 /* The last line that the library or the verifier said. */
@@ -55,42 +52,25 @@ static int said_fail(int r, char *why, size_t size)
 	return r;
 }
 
-union kept_control {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int) * KEPT_MAX)];
-};
-
-/* The links of @object, behind @map where that is not -1. */
+/* The links of an object, behind @map where that is not -1. */
 static int keep(const struct bpf_object_skeleton *skeleton, int map)
 {
-	union kept_control control = { 0 };
-	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
-	int fds[KEPT_MAX], pair[2], r = 0;
-	unsigned int nr = 0;
+	int fds[SDV_FDS_MAX] = { map }, pair[2], r;
+	unsigned int nr = 1;
 
-	if (map >= 0)
-		fds[nr++] = map;
 	for (int i = 0; i < skeleton->prog_cnt; i++) {
 		const struct bpf_prog_skeleton *prog =
 			(const void *)((const char *)skeleton->progs + (size_t)i * skeleton->prog_skel_sz);
 
 		if (!*prog->link)
 			continue; /* of a hook that this kernel lacks */
-		if (nr == KEPT_MAX)
+		if (nr == SDV_FDS_MAX)
 			return -E2BIG;
 		fds[nr++] = bpf_link__fd(*prog->link);
 	}
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	msg.msg_controllen = CMSG_SPACE(sizeof(int) * nr);
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int) * nr);
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * nr);
-	if (sendmsg(pair[0], &msg, MSG_NOSIGNAL) < 0)
-		r = -errno;
+	r = sdv_fds_send(pair[0], "", 1, fds, nr, 0);
 	close(pair[0]);
 	if (!r)
 		return pair[1];
@@ -170,26 +150,11 @@ static int denial_come(void *arg, void *data, size_t size)
 /* What lies in the queue of @fd, which is closed. */
 static int kept_take(struct sdv_bpf_guard *guard, int fd)
 {
-	union kept_control control;
 	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int r = n < 0 ? -errno : 0;
+	ssize_t n = sdv_fds_receive(fd, &byte, 1, guard->kept, SDV_FDS_MAX, MSG_DONTWAIT);
 
 	close(fd);
-	if (r)
-		return r;
-	if (!msg.msg_controllen || control.header.cmsg_type != SCM_RIGHTS)
-		return -EPROTO;
-	guard->nr_kept = (unsigned int)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(guard->kept, CMSG_DATA(&control.header), sizeof(int) * guard->nr_kept);
-	return 0;
+	return n < 0 ? (int)n : guard->kept[0] < 0 ? -EPROTO : 0;
 }
 
 int sdv_bpf_guard_open(int fd, sdv_bpf_denied_fn denied, void *arg, struct sdv_bpf_guard **ret_guard)
@@ -231,7 +196,8 @@ void sdv_bpf_guard_close(struct sdv_bpf_guard *guard)
 	if (!guard)
 		return;
 	ring_buffer__free(guard->ring);
-	for (unsigned int i = 0; i < guard->nr_kept; i++)
-		close(guard->kept[i]);
+	for (unsigned int i = 0; i < SDV_FDS_MAX; i++)
+		if (guard->kept[i] >= 0)
+			close(guard->kept[i]);
 	free(guard);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "deputy.h"
+#include "fdpass.h"
 #include "task_ctl.h"
 
 /* The agent gives up before that. */
@@ -19,30 +20,10 @@
 
 static int answer_receive(int sock, struct sdv_task_answer *ret_answer, int *ret_fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { ret_answer, sizeof(*ret_answer) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n;
+	ssize_t n = sdv_fds_receive(sock, ret_answer, sizeof(*ret_answer), ret_fd, 1, 0);
 
-	*ret_fd = -1;
-	do
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-	    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(int));
+		return n == -EAGAIN ? -ETIMEDOUT : (int)n;
 	if (n == (ssize_t)sizeof(*ret_answer) && ret_answer->version == SDV_TASK_CTL_VERSION)
 		return 0;
 	if (*ret_fd >= 0)
