@@ -211,29 +211,34 @@ static struct dropped *dropped_find(struct cgroups *cgroups, uint64_t number)
 	return NULL;
 }
 
-int cgroup_make(struct daemon *d, uint64_t number, uint32_t cpus, uint64_t memory)
+/* The path of a lease's cgroup, which is not to be removed any more. */
+static int lease_path(struct daemon *d, uint64_t number, char *ret_path, size_t size)
 {
 	struct cgroups *cgroups = cgroups_get(d);
 	struct dropped *dropped;
-	char path[600];
-	int dir, r;
+	int r = cgroups ? base_prepare(cgroups) : -ENOMEM;
 
-	if (!cgroups)
-		return -ENOMEM;
-	r = base_prepare(cgroups);
 	if (!r)
-		r = path_of(cgroups, number, "", path, sizeof(path));
-	if (r < 0)
-		return r;
-	dropped = dropped_find(cgroups, number);
+		r = path_of(cgroups, number, "", ret_path, size);
+	dropped = r ? NULL : dropped_find(cgroups, number);
 	if (dropped)
 		dropped_free(dropped);
+	return r;
+}
+
+int cgroup_make(struct daemon *d, uint64_t number, uint32_t cpus, uint64_t memory)
+{
+	char path[CGROUP_PATH_SIZE];
+	int dir, r = lease_path(d, number, path, sizeof(path));
+
+	if (r < 0)
+		return r;
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
-	limits_set(cgroups, dir, cpus, memory);
+	limits_set(d->cgroups, dir, cpus, memory);
 	if (mkdirat(dir, "worker", 0755) < 0 && errno != EEXIST) {
 		r = -errno;
 		close(dir);
@@ -302,25 +307,18 @@ uint64_t cgroup_lease(struct daemon *d, uint64_t id)
 
 int cgroup_guests(struct daemon *d, uint64_t number, char *ret_path, int *ret_host)
 {
-	struct cgroups *cgroups = cgroups_get(d);
-	struct dropped *dropped;
 	char path[CGROUP_PATH_SIZE];
-	int r = cgroups ? base_prepare(cgroups) : -ENOMEM;
+	int r = lease_path(d, number, path, sizeof(path));
 
-	if (!r)
-		r = path_of(cgroups, number, "", path, sizeof(path));
 	if (r < 0)
 		return r;
-	dropped = dropped_find(cgroups, number);
-	if (dropped)
-		dropped_free(dropped);
 	enable(path);
-	path_of(cgroups, number, "/guests", ret_path, CGROUP_PATH_SIZE);
+	path_of(d->cgroups, number, "/guests", ret_path, CGROUP_PATH_SIZE);
 	if (mkdir(ret_path, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	/* What a guest forks and fills is its own, so that all of it goes when there is too much. */
 	enable(ret_path);
-	path_of(cgroups, number, "/guests/host", path, sizeof(path));
+	path_of(d->cgroups, number, "/guests/host", path, sizeof(path));
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	*ret_host = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
