@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "task_sock.h"
 
 #define FD_ABOVE 64 /* of the child's numbers, so that none is overwritten */
 
@@ -83,22 +83,17 @@ static int caps_limit(uint64_t keep)
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
-static int user_become(const struct spawn *spawn)
+static int user_become(const struct task_user *user)
 {
-	/* May ask a name server: this is not the agent's loop any more. */
-	const struct passwd *user = getpwuid(spawn->uid);
-	gid_t gid = user ? user->pw_gid : spawn->gid;
-	int r = 0;
+	int r;
 
-	if (user ? initgroups(user->pw_name, gid) : setgroups(0, NULL))
-		return -errno;
-	if (setresgid(gid, gid, gid))
+	if (setgroups(user->nr_groups, user->groups) || setresgid(user->gid, user->gid, user->gid))
 		return -errno;
 	/* A bounding set can only be made smaller with privileges. */
-	r = caps_limit((spawn->uid ? 0 : CAPS_FILES) | BIT(CAP_SETUID) | BIT(CAP_SETPCAP));
-	if (!r && setresuid(spawn->uid, spawn->uid, spawn->uid))
+	r = caps_limit((user->uid ? 0 : CAPS_FILES) | BIT(CAP_SETUID) | BIT(CAP_SETPCAP));
+	if (!r && setresuid(user->uid, user->uid, user->uid))
 		r = -errno;
-	if (!r && !spawn->uid)
+	if (!r && !user->uid)
 		r = caps_limit(CAPS_FILES);
 	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		r = -errno;
@@ -125,9 +120,9 @@ static _Noreturn void child(const struct spawn *spawn)
 		what = "get its descriptors";
 		r = fds_move(spawn);
 	}
-	if (!r && spawn->is_user) {
+	if (!r && spawn->user) {
 		what = "become its user";
-		r = user_become(spawn);
+		r = user_become(spawn->user);
 	}
 	if (!r) {
 		what = "execute";

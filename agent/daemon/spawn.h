@@ -8,8 +8,9 @@
 #ifndef SDV_SPAWN_H
 #define SDV_SPAWN_H
 
-#include <stdbool.h>
 #include <sys/types.h>
+
+struct task_user;
 
 #define SPAWN_FD_FIRST 3
 
@@ -19,18 +20,15 @@
  * @fds:	@nr_fds descriptors, which get the numbers from SPAWN_FD_FIRST on and
  *		stay the caller's
  * @cgroup:	a directory of cgroup v2 that it begins in, or -1
- * @is_user:	becomes user @uid, with the groups that the system knows this user
- *		by, or else @gid; without privileges but, for user 0, those that are
- *		about files
+ * @user:	whose rights it has, and no others, but that user 0 has those about
+ *		files; NULL: the agent's
  */
 struct spawn {
 	char *const *argv;
 	const int *fds;
 	unsigned int nr_fds;
 	int cgroup;
-	bool is_user;
-	uid_t uid;
-	gid_t gid;
+	const struct task_user *user;
 };
 
 /**

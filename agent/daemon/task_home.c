@@ -2,8 +2,9 @@
 /*
  * task_home.c: connections for programs of this machine that run at lenders.
  *
- * One pool for each (lease, user): a connection of files, served by a process
- * that is the user's, and some spare connections of tasks, each with its guest's
+ * One pool for each lease and user (with the same groups: two processes of one
+ * user may differ in them): a connection of files, served by a process that has
+ * the user's rights, and some spare connections of tasks, each with its guest's
  * host waiting at the lender.  So that a start costs no handshake, there are
  * always a few; they go when nobody starts anything for a while.
  *
@@ -57,8 +58,7 @@ struct pool {
 	uint64_t number, session;
 	enum superdev_transport transport;
 	char peer[SDV_NAME_SIZE], offer[SDV_NAME_SIZE];
-	uid_t uid;
-	gid_t gid;
+	struct task_user user;
 	struct conn *files;
 	int serve;
 	bool is_retired;
@@ -282,7 +282,7 @@ static int pool_connect(struct pool *pool, unsigned int purpose, const struct co
 		.lease = pool->number,
 		.epoch = pool->epoch,
 		.has_user = true,
-		.user = pool->uid,
+		.user = pool->user.uid,
 		.session = pool->session,
 	};
 	const struct sockaddr *addr;
@@ -374,9 +374,7 @@ static int serve_spawn(struct pool *pool, const struct held *held, int fd)
 		.fds = fds,
 		.nr_fds = 1,
 		.cgroup = -1,
-		.is_user = true,
-		.uid = pool->uid,
-		.gid = pool->gid,
+		.user = &pool->user,
 	};
 
 	unsigned int n = 4;
@@ -419,11 +417,12 @@ static void files_open(struct conn *conn)
 	}
 	if (r < 0) {
 		sdv_log(SDV_LOG_ERR, "lease %s/%s: files of user %u cannot be served: %s", pool->peer,
-			pool->offer, pool->uid, strerror(-r));
+			pool->offer, pool->user.uid, strerror(-r));
 		pool_retire(pool, r, "this machine cannot serve its files");
 		return;
 	}
-	sdv_log(SDV_LOG_INFO, "lease %s/%s: files of user %u are served", pool->peer, pool->offer, pool->uid);
+	sdv_log(SDV_LOG_INFO, "lease %s/%s: files of user %u are served", pool->peer, pool->offer,
+		pool->user.uid);
 	pool_fill(pool);
 }
 
@@ -446,10 +445,17 @@ static const struct conn_ops files_ops = {
 
 /* Asked ------------------------------------------------------------------ */
 
-static struct pool *pool_find(struct daemon *d, uint32_t id, uid_t uid)
+static bool has_same_rights(const struct task_user *a, const struct task_user *b)
+{
+	/* Both as the kernel has them: sorted. */
+	return a->uid == b->uid && a->gid == b->gid && a->nr_groups == b->nr_groups &&
+	       !memcmp(a->groups, b->groups, a->nr_groups * sizeof(gid_t));
+}
+
+static struct pool *pool_find(struct daemon *d, uint32_t id, const struct task_user *user)
 {
 	list_for_each(pool, &d->pools, struct pool, node)
-		if (pool->id == id && pool->uid == uid && !pool->is_retired)
+		if (pool->id == id && !pool->is_retired && has_same_rights(&pool->user, user))
 			return pool;
 	return NULL;
 }
@@ -479,8 +485,7 @@ static int pool_new(struct daemon *d, const struct held *held, const struct peer
 	pool->number = held->info.number;
 	pool->epoch = held->info.epoch;
 	pool->transport = peer_transport(peer);
-	pool->uid = client->uid;
-	pool->gid = client->gid;
+	pool->user = client->user;
 	pool->serve = -1;
 	pool->serve_poll.done = serve_ended;
 	snprintf(pool->peer, sizeof(pool->peer), "%s", held->info.peer);
@@ -503,7 +508,7 @@ static int pool_new(struct daemon *d, const struct held *held, const struct peer
 
 void task_want(struct daemon *d, struct task_client *client, uint32_t id)
 {
-	struct pool *pool = pool_find(d, id, client->uid);
+	struct pool *pool = pool_find(d, id, &client->user);
 	struct peer *peer = NULL;
 	char why[SDV_TEXT_SIZE];
 	struct held *held;
@@ -514,8 +519,8 @@ void task_want(struct daemon *d, struct task_client *client, uint32_t id)
 		task_client_refuse(client, -ENOENT, why);
 		return;
 	}
-	if (client->uid > USER_MAX) {
-		snprintf(why, sizeof(why), "user %u is above %u", client->uid, USER_MAX);
+	if (client->user.uid > USER_MAX) {
+		snprintf(why, sizeof(why), "user %u is above %u", client->user.uid, USER_MAX);
 		task_client_refuse(client, -EOVERFLOW, why);
 		return;
 	}

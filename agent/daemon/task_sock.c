@@ -3,7 +3,8 @@
  * task_sock.c: the socket on which deputies of this machine ask for connections.
  *
  * Everybody may connect, so everything is bounded: clients in all and of one
- * user, the time until they ask, and what they can ask.  One question and one
+ * user, the time until they ask, and what they can ask.  Who is confined gets
+ * nothing.  One question and one
  * answer make a client; nothing is kept for one that does not read its answer.
  */
 #include "task_sock.h"
@@ -21,6 +22,11 @@
 #include "fdpass.h"
 #include "task_ask.h"
 #include "task_home.h"
+
+/* Linux 6.5; not in every C library's headers. */
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 #define CLIENTS_MAX 1024
 #define OF_USER_MAX 128
@@ -40,6 +46,7 @@ static void client_free(struct task_client *client)
 {
 	list_del(&client->all);
 	close(client->fd);
+	close(client->pidfd);
 	free(client);
 }
 
@@ -96,9 +103,36 @@ static void client_late(struct timer *timer)
 		client_end(client);
 }
 
+/*
+ * A process that was confined must not get rights back from a connection: what it
+ * is served, and what runs for it at the lender, has its user's.  The kernel says
+ * whether it was.  Return: 0, or -errno and @ret_why.
+ */
+static int client_check(struct task_client *client, char *ret_why, size_t size)
+{
+	struct pollfd ended = { .fd = client->pidfd, .events = POLLIN };
+	struct sdv_nl *nl = client->sock->d->nl;
+	int r = sdv_nl_task_check(nl, (uint32_t)client->pid);
+
+	if (client->user.nr_groups > TASK_GROUPS_MAX) {
+		snprintf(ret_why, size, "it is in more than %d groups", TASK_GROUPS_MAX);
+		r = -EOVERFLOW;
+	} else if (r == -EPERM) {
+		snprintf(ret_why, size, "%s", sdv_nl_error(nl));
+	} else if (r) {
+		snprintf(ret_why, size, "its process cannot be looked at: %s", strerror(-r));
+	} else if (poll(&ended, 1, 0)) {
+		/* The number may have been another process's by then. */
+		snprintf(ret_why, size, "its process has ended");
+		r = -ESRCH;
+	}
+	return r;
+}
+
 static void client_ask(struct task_client *client)
 {
 	char data[sizeof(struct sdv_task_ask) + 1];
+	char refusal[SDV_TEXT_SIZE];
 	struct sdv_task_ask ask;
 	const char *why;
 	ssize_t n = recv(client->fd, data, sizeof(data), MSG_DONTWAIT);
@@ -115,6 +149,11 @@ static void client_ask(struct task_client *client)
 	r = task_ask_parse(data, (size_t)n, &ask, &why);
 	if (r < 0) {
 		task_client_refuse(client, r, why);
+		return;
+	}
+	r = client_check(client, refusal, sizeof(refusal));
+	if (r < 0) {
+		task_client_refuse(client, r, refusal);
 		return;
 	}
 	timer_start(&client->timer, ANSWER_MS);
@@ -142,42 +181,61 @@ static unsigned int count_of(const struct task_sock *sock, uid_t uid)
 	unsigned int count = 0;
 
 	list_for_each(client, &sock->clients, struct task_client, all)
-		count += client->uid == uid && !client->is_over;
+		count += client->user.uid == uid && !client->is_over;
 	return count;
+}
+
+/* Who connected; 0 or -errno. */
+static int client_identify(struct task_client *client)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -errno;
+	client->pid = cred.pid;
+	client->user.uid = cred.uid;
+	client->user.gid = cred.gid;
+	len = sizeof(client->user.groups);
+	if (!getsockopt(client->fd, SOL_SOCKET, SO_PEERGROUPS, client->user.groups, &len))
+		client->user.nr_groups = len / sizeof(gid_t);
+	else if (errno == ERANGE)
+		client->user.nr_groups = TASK_GROUPS_MAX + 1;
+	else
+		return -errno;
+	len = sizeof(client->pidfd);
+	return getsockopt(client->fd, SOL_SOCKET, SO_PEERPIDFD, &client->pidfd, &len) < 0 ? -errno : 0;
 }
 
 /* It takes @fd. */
 static void client_new(struct task_sock *sock, int fd)
 {
-	struct task_client *client;
-	socklen_t len = sizeof(struct ucred);
-	struct ucred cred;
+	struct task_client *client = sock->count < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || sock->count >= CLIENTS_MAX ||
-	    count_of(sock, cred.uid) >= OF_USER_MAX) {
-		close(fd);
-		return;
-	}
-	client = calloc(1, sizeof(*client));
 	if (!client) {
 		close(fd);
 		return;
 	}
 	client->sock = sock;
 	client->fd = fd;
-	client->uid = cred.uid;
-	client->gid = cred.gid;
+	client->pidfd = -1;
+	if (client_identify(client) < 0 || count_of(sock, client->user.uid) >= OF_USER_MAX)
+		goto err_close;
 	client->poll.done = client_readable;
 	list_init(&client->node);
 	timer_init(&client->timer, &sock->d->timers, client_late);
-	if (sdv_op_poll(sock->d->loop, &client->poll, fd, POLLIN, false) < 0) {
-		close(fd);
-		free(client);
-		return;
-	}
+	if (sdv_op_poll(sock->d->loop, &client->poll, fd, POLLIN, false) < 0)
+		goto err_close;
 	list_add_tail(&sock->clients, &client->all);
 	sock->count++;
 	timer_start(&client->timer, ASK_MS);
+	return;
+
+err_close:
+	close(fd);
+	if (client->pidfd >= 0)
+		close(client->pidfd);
+	free(client);
 }
 
 static void sock_readable(struct sdv_op *op, int result, bool more)

@@ -7,18 +7,33 @@
 
 #include "daemon.h"
 
+/* Groups of a process beside its own; a program with more stays here. */
+#define TASK_GROUPS_MAX 64
+
+/**
+ * struct task_user - whose rights a program has
+ * @groups:	@nr_groups supplementary ones
+ */
+struct task_user {
+	uid_t uid;
+	gid_t gid;
+	unsigned int nr_groups;
+	gid_t groups[TASK_GROUPS_MAX];
+};
+
 /**
  * struct task_client - a deputy that waits for an answer
  * @node:	in the pool that it waits for, task_home.c's
- * @uid, @gid:	whose it is, as the kernel says
+ * @user:	whose it was when it connected, as the kernel says
+ * @pidfd:	its process then
  */
 struct task_client {
 	struct list node;
 	struct list all; /* task_sock.clients */
 	struct task_sock *sock;
-	int fd;
-	uid_t uid;
-	gid_t gid;
+	int fd, pidfd;
+	pid_t pid;
+	struct task_user user;
 	bool has_asked, is_over;
 	struct sdv_op poll;
 	struct timer timer;

@@ -448,6 +448,15 @@ int sdv_nl_task_get(struct sdv_nl *nl, int cmd, uint32_t pid, struct sdv_task_in
 	return r;
 }
 
+int sdv_nl_task_check(struct sdv_nl *nl, uint32_t pid)
+{
+	struct sdv_task_info info = { .pid = pid };
+	struct answer answer = { 0 };
+
+	SDV_SET(&info, SUPERDEV_A_TASK_PID);
+	return request(nl, SUPERDEV_CMD_TASK_CHECK, &sdv_nl_task_set, &info, info.has, &answer);
+}
+
 int sdv_nl_task_add(struct sdv_nl *nl, const char *program, uint32_t lease)
 {
 	struct sdv_task_info info = { .lease = lease };

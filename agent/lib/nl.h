@@ -212,6 +212,8 @@ int sdv_nl_policy_try(struct sdv_nl *nl, const struct sdv_policy_info *question,
 int sdv_nl_spread(struct sdv_nl *nl, int cmd, const char *cgroup);
 /* What is known of a process; cmd is TASK_GET or DECISION_GET.  -ENOENT: nothing. */
 int sdv_nl_task_get(struct sdv_nl *nl, int cmd, uint32_t pid, struct sdv_task_info *ret_task);
+/* Whether programs of a process may go elsewhere.  -EPERM: sdv_nl_error() says why not. */
+int sdv_nl_task_check(struct sdv_nl *nl, uint32_t pid);
 /* This process is about to become the deputy of @program. */
 int sdv_nl_task_add(struct sdv_nl *nl, const char *program, uint32_t lease);
 /* One object by name; -ENOENT. */

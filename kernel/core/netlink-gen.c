@@ -197,6 +197,11 @@ static const struct nla_policy superdev_task_add_nl_policy[SUPERDEV_A_TASK_LEASE
 	[SUPERDEV_A_TASK_LEASE] = { .type = NLA_U32, },
 };
 
+/* SUPERDEV_CMD_TASK_CHECK - do */
+static const struct nla_policy superdev_task_check_nl_policy[SUPERDEV_A_TASK_PID + 1] = {
+	[SUPERDEV_A_TASK_PID] = { .type = NLA_U32, },
+};
+
 /* SUPERDEV_CMD_LEASE_SET - do */
 static const struct nla_policy superdev_lease_set_nl_policy[SUPERDEV_A_LEASE_PATHS + 1] = {
 	[SUPERDEV_A_LEASE_PEER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
@@ -205,7 +210,7 @@ static const struct nla_policy superdev_lease_set_nl_policy[SUPERDEV_A_LEASE_PAT
 };
 
 /* Ops table for superdev */
-const struct genl_split_ops superdev_nl_ops[34] = {
+const struct genl_split_ops superdev_nl_ops[35] = {
 	{
 		.cmd	= SUPERDEV_CMD_AGENT_GET,
 		.doit	= superdev_nl_agent_get_doit,
@@ -446,6 +451,13 @@ const struct genl_split_ops superdev_nl_ops[34] = {
 		.policy		= superdev_task_add_nl_policy,
 		.maxattr	= SUPERDEV_A_TASK_LEASE,
 		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_TASK_CHECK,
+		.doit		= superdev_nl_task_check_doit,
+		.policy		= superdev_task_check_nl_policy,
+		.maxattr	= SUPERDEV_A_TASK_PID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SUPERDEV_CMD_LEASE_SET,

@@ -314,6 +314,28 @@ int superdev_nl_task_add_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+int superdev_nl_task_check_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[SUPERDEV_A_TASK_PID];
+	struct task_struct *task;
+	const char *why;
+	struct pid *pid;
+	int err;
+
+	err = sdv_require(info, SUPERDEV_A_TASK_PID, "the number of a process");
+	if (err)
+		return err;
+	pid = find_get_pid(nla_get_u32(attr));
+	task = get_pid_task(pid, PIDTYPE_TGID);
+	put_pid(pid);
+	if (!task)
+		return sdv_refuse(info->extack, attr, -ESRCH, "there is no process %u",
+				  nla_get_u32(attr));
+	why = sdv_spread_objection(genl_info_net(info), task);
+	put_task_struct(task);
+	return why ? sdv_refuse(info->extack, attr, -EPERM, "%s", why) : 0;
+}
+
 int superdev_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	static const char none[] = "no program of yours is elsewhere by the process";

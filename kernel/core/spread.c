@@ -15,6 +15,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seccomp.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 
@@ -174,23 +175,135 @@ bool sdv_spread_has_current(struct net *net)
 }
 EXPORT_SYMBOL_GPL(sdv_spread_has_current);
 
-/* Also the same mount namespace: each has mounts of its own. */
-static bool has_our_root(struct task_struct *task)
+/* What root's files are served with; see agent/daemon/spawn.c. */
+static bool is_less_than_root(const struct cred *cred)
 {
-	struct path ours, theirs = {};
+	static const int caps[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
+				    CAP_FSETID };
+	unsigned int i;
+
+	if (!uid_eq(cred->uid, GLOBAL_ROOT_UID))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(caps); i++)
+		if (!cap_raised(cred->cap_effective, caps[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Files are served, and guests run, with the rights that a user has by itself: a
+ * process that has fewer must not get those back by way of a lender, nor may one
+ * that has more lose them unnoticed.
+ */
+static const char *object_to_rights(struct task_struct *task, const struct cred *agent)
+{
+	const struct cred *cred = get_task_cred(task);
+	const char *why = NULL;
+
+	if (cred->user_ns != agent->user_ns)
+		why = "it is in another user namespace than the agent";
+	else if (!uid_eq(cred->uid, cred->euid) || !uid_eq(cred->uid, cred->suid) ||
+		 !uid_eq(cred->uid, cred->fsuid) || !gid_eq(cred->gid, cred->egid) ||
+		 !gid_eq(cred->gid, cred->sgid) || !gid_eq(cred->gid, cred->fsgid))
+		why = "it runs with rights of two users or groups";
+	else if (task_no_new_privs(task) || seccomp_mode(&task->seccomp))
+		why = "it is in a sandbox";
+	else if (!uid_eq(cred->uid, GLOBAL_ROOT_UID) && !cap_isclear(cred->cap_ambient))
+		why = "it is given capabilities";
+	else if (is_less_than_root(cred))
+		why = "it is root without all rights to files";
+	put_cred(cred);
+	return why;
+}
+
+static bool get_root(struct task_struct *task, struct path *ret_root)
+{
+	bool has_one = false;
+
+	task_lock(task);
+	if (task->fs) {
+		get_fs_root(task->fs, ret_root);
+		has_one = true;
+	}
+	task_unlock(task);
+	return has_one;
+}
+
+/* Also the same mount namespace: each has mounts of its own. */
+static bool has_same_root(struct task_struct *a, struct task_struct *b)
+{
+	struct path root_a, root_b;
+	bool is_same = false;
+
+	if (!get_root(a, &root_a))
+		return false;
+	if (get_root(b, &root_b)) {
+		is_same = path_equal(&root_a, &root_b);
+		path_put(&root_b);
+	}
+	path_put(&root_a);
+	return is_same;
+}
+
+/* Process 1 where the agent is; a sandbox may have one of its own. */
+static struct task_struct *get_init(struct task_struct *agent)
+{
+	struct pid_namespace *ns;
+	struct task_struct *task;
+
+	guard(rcu)();
+	ns = task_active_pid_ns(agent);
+	task = ns ? pid_task(find_pid_ns(1, ns), PIDTYPE_TGID) : NULL;
+	return task ? get_task_struct(task) : NULL;
+}
+
+static const char *object(struct task_struct *task, struct task_struct *agent)
+{
+	const struct cred *agent_cred = get_task_cred(agent);
+	struct task_struct *init;
+	const char *why;
 	bool is_ours;
 
-	get_fs_root(current->fs, &ours);
-	task_lock(task);
-	if (task->fs)
-		get_fs_root(task->fs, &theirs);
-	task_unlock(task);
-	is_ours = path_equal(&ours, &theirs);
-	path_put(&ours);
-	if (theirs.mnt)
-		path_put(&theirs);
-	return is_ours;
+	why = object_to_rights(task, agent_cred);
+	put_cred(agent_cred);
+	if (why)
+		return why;
+	/*
+	 * The agent serves the tree that it sees.  An init system may have given it
+	 * mounts of its own that differ in what is read-only.
+	 */
+	is_ours = has_same_root(task, agent);
+	init = is_ours ? NULL : get_init(agent);
+	if (init) {
+		is_ours = has_same_root(task, init);
+		put_task_struct(init);
+	}
+	return is_ours ? NULL : "it has another root or other mounts than the agent";
 }
+
+/**
+ * sdv_spread_objection() - why programs of a process can't go elsewhere at all
+ * @net: the network namespace whose agent is meant
+ * @task: the process
+ *
+ * Context: process.  Sleeps.
+ * Return: NULL: they can; else the reason, for people, for ever.
+ */
+const char *sdv_spread_objection(struct net *net, struct task_struct *task)
+{
+	struct sdv_ns *ns = sdv_ns(net);
+	struct task_struct *agent;
+	const char *why;
+
+	scoped_guard(mutex, &ns->lock)
+		agent = get_pid_task(ns->agent.pid, PIDTYPE_TGID);
+	if (!agent)
+		return "no agent runs";
+	why = object(task, agent);
+	put_task_struct(agent);
+	return why;
+}
+EXPORT_SYMBOL_GPL(sdv_spread_objection);
 
 static bool runs_our_program(struct task_struct *task)
 {
@@ -213,60 +326,28 @@ static bool runs_our_program(struct task_struct *task)
 	return is_ours;
 }
 
-static struct task_struct *get_init(void)
-{
-	struct task_struct *task;
-
-	guard(rcu)();
-	task = pid_task(find_pid_ns(1, task_active_pid_ns(current)), PIDTYPE_TGID);
-	return task ? get_task_struct(task) : NULL;
-}
-
-static const char *object(struct task_struct *agent)
-{
-	struct task_struct *init;
-	bool is_ours;
-
-	scoped_guard(rcu)
-		if (__task_cred(agent)->user_ns != current_user_ns())
-			return "it is in another user namespace than the agent";
-	if (runs_our_program(agent))
-		return "it is the agent that starts it";
-	/*
-	 * The agent serves the tree that it sees.  An init system may have given it
-	 * mounts of its own that differ in what is read-only.
-	 */
-	is_ours = has_our_root(agent);
-	init = is_ours ? NULL : get_init();
-	if (init) {
-		is_ours = has_our_root(init);
-		put_task_struct(init);
-	}
-	return is_ours ? NULL : "it has another root or other mounts than the agent";
-}
-
 /**
- * sdv_spread_objection() - why programs of the caller can't go elsewhere at all
- * @net: the caller's network namespace
+ * sdv_spread_is_agent() - whether the caller runs the program that the agent runs
+ * @net: the network namespace whose agent is meant
  *
  * Context: process that has a user's memory.  Sleeps.
- * Return: NULL: they can; else the reason, for people, for ever.
+ * Return: true for the agent, and for what it has forked.
  */
-const char *sdv_spread_objection(struct net *net)
+bool sdv_spread_is_agent(struct net *net)
 {
 	struct sdv_ns *ns = sdv_ns(net);
 	struct task_struct *agent;
-	const char *why;
+	bool is_agent;
 
 	scoped_guard(mutex, &ns->lock)
 		agent = get_pid_task(ns->agent.pid, PIDTYPE_TGID);
 	if (!agent)
-		return "no agent runs";
-	why = object(agent);
+		return false;
+	is_agent = runs_our_program(agent);
 	put_task_struct(agent);
-	return why;
+	return is_agent;
 }
-EXPORT_SYMBOL_GPL(sdv_spread_objection);
+EXPORT_SYMBOL_GPL(sdv_spread_is_agent);
 
 /* Life ------------------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@ struct net;
 struct pid;
 struct sdv_device;
 struct sdv_ns;
+struct task_struct;
 
 /* Bounds per namespace, so that nobody fills the memory of the machine. */
 #define SDV_SPREAD_CGROUPS	1024
@@ -111,7 +112,8 @@ static inline bool sdv_cgroup_is_dead(const struct cgroup *cgroup)
 
 /* spread.c; for class modules. */
 bool sdv_spread_has_current(struct net *net);
-const char *sdv_spread_objection(struct net *net);
+const char *sdv_spread_objection(struct net *net, struct task_struct *task);
+bool sdv_spread_is_agent(struct net *net);
 
 /* spread.c; for core. */
 void sdv_spread_init(struct sdv_ns *ns);

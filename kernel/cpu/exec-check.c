@@ -3,14 +3,13 @@
  * exec-check.c: which programs stay here whatever a policy says.
  *
  * What a deputy would start in another way than execve() does has to stay, and so
- * has what a lender can't run.  exec.c asks once for each execve().
+ * has what a lender can't run.  Of the process itself, core judges.  exec.c asks
+ * once for each execve().
  */
 #include <linux/binfmts.h>
-#include <linux/cred.h>
 #include <linux/elf.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <linux/security.h>
 #include <linux/string.h>
 #include <linux/xattr.h>
@@ -94,25 +93,15 @@ static const char *check_script(const char *buf)
 	return why;
 }
 
-/* Of the process, and of how the program is named. */
+/* Of how it is started, and named. */
 static const char *check_start(const struct linux_binprm *bprm)
 {
-	const struct cred *cred = current_cred();
 	struct dentry *dentry = file_dentry(bprm->file);
 
 	if (bprm->unsafe & LSM_UNSAFE_PTRACE)
 		return "it is traced";
 	if (bprm->unsafe & LSM_UNSAFE_SHARE)
 		return "its working directory is that of another process, too";
-	if (!uid_eq(cred->uid, cred->euid) || !uid_eq(cred->uid, cred->suid) ||
-	    !uid_eq(cred->uid, cred->fsuid) || !gid_eq(cred->gid, cred->egid) ||
-	    !gid_eq(cred->gid, cred->sgid) || !gid_eq(cred->gid, cred->fsgid))
-		return "it runs with rights of two users or groups";
-	/* A guest would have less of what keeps it in: nobody there knows of it. */
-	if (task_no_new_privs(current) || seccomp_mode(&current->seccomp))
-		return "it is in a sandbox";
-	if (!uid_eq(cred->uid, GLOBAL_ROOT_UID) && !cap_isclear(cred->cap_ambient))
-		return "it is given capabilities";
 	if (bprm->fdpath || d_unlinked(dentry))
 		return "no path leads to it";
 	return NULL;

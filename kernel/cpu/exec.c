@@ -178,7 +178,9 @@ static int decide(struct linux_binprm *bprm, struct net *net)
 		return -ENOEXEC;
 	why = sdv_exec_check(bprm, &is_script);
 	if (!why)
-		why = sdv_spread_objection(net);
+		why = sdv_spread_objection(net, current);
+	if (!why && sdv_spread_is_agent(net))
+		why = "it is the agent that starts it";
 	if (why) {
 		strscpy(decision->choice.why, why);
 		goto out;

@@ -6,7 +6,7 @@
 
 Runs in that cgroup, with a policy that sends away all that it is asked.
 """
-import ctypes, ctypes.util, errno, json, os, shutil, signal, subprocess, sys, threading
+import ctypes, ctypes.util, errno, json, os, shutil, signal, struct, subprocess, sys, threading
 
 LEASE, DEPUTY = sys.argv[1], sys.argv[2]
 failed = False
@@ -172,6 +172,15 @@ def sandboxed():
 	libc.prctl(38, 1, 0, 0, 0)
 	os.execv("/bin/echo", ["echo", "here"])
 stays("who can gain no rights any more, as in a sandbox, stays", "sandbox", sandboxed)
+def less_than_root():
+	"""CAP_DAC_OVERRIDE is no longer effective."""
+	head = ctypes.create_string_buffer(struct.pack("Ii", 0x20080522, 0))
+	data = ctypes.create_string_buffer(24)
+	libc.syscall(125, head, data)
+	data[0] = bytes([data.raw[0] & ~2])
+	libc.syscall(126, head, data)
+	os.execv("/bin/echo", ["echo", "here"])
+stays("root without all rights to files stays", "root without", less_than_root)
 def deleted():
 	program("gone")
 	fd = os.open(tree + "/gone", os.O_RDONLY | os.O_CLOEXEC)

@@ -91,6 +91,31 @@ for i in 1 2 3; do
 		fail "object $i differs"
 done
 
+step "who is confined runs it here, and is given no rights by way of the lender"
+confined() {
+	local why=$1 said
+	shift
+	said=$(home sh -c "$* env SUPERDEV_VERBOSE=1 $DEPUTY --lease $id -- /bin/cat cat /proc/cmdline 2>&1")
+	case $said in
+	*"runs here: "*"$why"*lab.name=home*) ;;
+	*) fail "confined by $*: $said" ;;
+	esac
+}
+confined "in a sandbox" setpriv --no-new-privs
+confined "other mounts" unshare -m
+confined "another user namespace" unshare -Ur
+confined "root without all rights" setpriv --bounding-set -dac_override
+confined "more than 64 groups" "setpriv --groups \$(seq -s, 100 200)"
+
+step "files are served with the groups of the very process"
+home sh -c 'echo secret >/srv/of_group && chgrp 2000 /srv/of_group && chmod 640 /srv/of_group && mkdir -p /srv/open && chmod 777 /srv/open'
+of_group() { home setpriv --reuid 1000 "$@" env SUPERDEV_VERBOSE=1 $DEPUTY --lease "$id" -- /bin/cat cat /srv/of_group; }
+[ "$(of_group --regid 1000 --groups 2000)" = secret ] || fail "a member of the group can't read it"
+of_group --regid 1000 --clear-groups 2>/tmp/run.$$ && fail "who has left the group reads it"
+grep -q "Permission denied" /tmp/run.$$ || { cat /tmp/run.$$; fail "it failed in another way"; }
+home setpriv --reuid 1000 --regid 2000 --clear-groups $DEPUTY --lease "$id" -- /usr/bin/touch touch /srv/open/file
+[ "$(home stat -c %u:%g /srv/open/file)" = 1000:2000 ] || fail "the file is of $(home stat -c %u:%g /srv/open/file)"
+
 step "asked for what is not there, it runs here and says why"
 for bad in 4711 0x7fffffff; do
 	home sh -c "$DEPUTY --verbose --lease $bad -- /bin/cat cat /proc/cmdline 2>&1" >/tmp/run.$$
