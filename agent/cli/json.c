@@ -308,6 +308,7 @@ static json_object *json_candidate(const struct sdv_candidate *candidate)
 	add_number(json, "cpus", SDV_HAS(candidate, SUPERDEV_A_CANDIDATE_CPUS), candidate->cpus);
 	add_number(json, "load_hundredths", has_load, candidate->load);
 	add_number(json, "load_age_s", has_load, candidate->load_age_s);
+	add_number(json, "tasks", true, candidate->tasks);
 	return json;
 }
 

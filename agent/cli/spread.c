@@ -240,6 +240,7 @@ static void candidate_fact(struct cli_table *table, const struct sdv_candidate *
 		n += snprintf(text + n, sizeof(text) - n,
 			      ", wanted by %" PRIu32 ".%02" PRIu32 " tasks %" PRIu32 " s before",
 			      candidate->load / 100, candidate->load % 100, candidate->load_age_s);
+	n += snprintf(text + n, sizeof(text) - n, ", %" PRIu32 " programs of this home", candidate->tasks);
 	if (SDV_HAS(candidate, SUPERDEV_A_CANDIDATE_RTT_US)) {
 		cli_rtt_format(candidate->rtt_us, rtt);
 		snprintf(text + n, sizeof(text) - n, ", round trip %s", rtt);

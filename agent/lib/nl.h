@@ -140,6 +140,7 @@ struct sdv_candidate {
 	uint32_t lanes, rtt_us, cpus;
 	uint32_t load; /* in 1/100 of a task */
 	uint32_t load_age_s;
+	uint32_t tasks; /* of this home, there */
 };
 
 /* Where a program went, why, and what that rests on. */

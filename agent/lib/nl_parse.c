@@ -147,6 +147,7 @@ static const struct sdv_nl_field candidate_fields[] = {
 	FIELD(sdv_candidate, cpus, CANDIDATE, CPUS, U32),
 	FIELD(sdv_candidate, load, CANDIDATE, LOAD, U32),
 	FIELD(sdv_candidate, load_age_s, CANDIDATE, LOAD_AGE, U32),
+	FIELD(sdv_candidate, tasks, CANDIDATE, TASKS, U32),
 };
 
 static const struct sdv_nl_field task_fields[] = {

@@ -183,6 +183,7 @@ static int put_candidate(struct sk_buff *skb, const struct superdev_exec_lease *
 	    nla_put_string(skb, SUPERDEV_A_CANDIDATE_OFFER, lease->offer) ||
 	    nla_put_u32(skb, SUPERDEV_A_CANDIDATE_STATE, lease->state) ||
 	    nla_put_u32(skb, SUPERDEV_A_CANDIDATE_LANES, lease->lanes) ||
+	    nla_put_u32(skb, SUPERDEV_A_CANDIDATE_TASKS, lease->tasks) ||
 	    (lease->rtt_us && nla_put_u32(skb, SUPERDEV_A_CANDIDATE_RTT_US, lease->rtt_us)) ||
 	    (lease->cpus && nla_put_u32(skb, SUPERDEV_A_CANDIDATE_CPUS, lease->cpus)) ||
 	    (lease->load != U32_MAX &&
