@@ -44,11 +44,6 @@ static struct sdv_open *open_of(const struct fuse_file_info *fi)
 
 /* Answers ------------------------------------------------------------------- */
 
-/*
- * In a namespace that has home's user alone, a file of another user is nobody's,
- * and the kernel lets nobody write to that.  So what home lets this user write
- * to is shown as this user's.
- */
 static uint32_t id_here(const struct sdv_mount *mount, uint32_t id)
 {
 	if (!mount->first_id)
@@ -63,6 +58,11 @@ static bool id_at_home(const struct sdv_mount *mount, uint32_t id, uint32_t *ret
 	return !mount->first_id || *ret_id < SDV_HOMEFS_NR_IDS;
 }
 
+/*
+ * In a namespace that has home's user alone, a file of another user is nobody's,
+ * and the kernel lets nobody write to that.  So what home lets this user write
+ * to is shown as this user's.
+ */
 static void stat_fill(const struct sdv_mount *mount, const struct sdv_fs_attr *attr, struct stat *ret_stat)
 {
 	bool is_shown_own = mount->is_alone && attr->access & 2;
