@@ -148,20 +148,20 @@ enum superdev_cpu_op {
  *           for one; at most SUPERDEV_CPU_LOAD_MAX
  * @cpus:    processors that are online there, at least 1
  * @tasks:   processes that run for this lease
- * @reserved: zero
+ * @own:     the part of @load that comes of what runs for this lease
  * @memory:  bytes available there
  * @used_us: processor time that the lease has used, in microseconds; counts
  *           anew where the lender was booted
- * @reserved2: zero
+ * @reserved: zero
  */
 struct superdev_cpu_status {
 	__le32	load;
 	__le32	cpus;
 	__le32	tasks;
-	__le32	reserved;
+	__le32	own;
 	__le64	memory;
 	__le64	used_us;
-	__le64	reserved2[4];
+	__le64	reserved[4];
 };
 
 /*

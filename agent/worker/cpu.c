@@ -139,7 +139,8 @@ static void cpu_run(struct sdv_worker *worker, struct sdv_request *request)
 	const struct superdev_cpu_status status = {
 		.load = htole32(cpu.figures.load),
 		.cpus = htole32(cpu.figures.online),
-		/* No program of home runs here yet. */
+		.own = htole32(cpu.figures.own),
+		/* Of these home knows what it has started, and nobody counts the rest. */
 		.tasks = 0,
 		.memory = htole64(cpu.figures.memory),
 		.used_us = htole64(cpu.figures.used_us),

@@ -116,6 +116,22 @@ static uint32_t waiting(const struct sdv_cpu_figures *figures, const char *const
 	return share(running - figures->online, figures->online);
 }
 
+/*
+ * What part of @load is the lease's: as much of it as of the time that was used.  So
+ * who waits is taken to be one of those who run, which is wrong only where an owner's
+ * tasks keep out all guests, and then these have used nothing.
+ */
+static uint32_t own_part(const struct sdv_cpu_figures *figures, uint32_t load, uint32_t busy, uint64_t ticks)
+{
+	uint64_t elapsed_us = 1000000 * ticks / figures->ticks_per_s, used_us = 0;
+	uint32_t own;
+
+	if (figures->used_us > figures->used_before)
+		used_us = figures->used_us - figures->used_before;
+	own = share(used_us, elapsed_us);
+	return own < busy ? (uint32_t)((uint64_t)load * own / busy) : load;
+}
+
 static void load_take(struct sdv_cpu_figures *figures, const char *const texts[SDV_CPU_FILES])
 {
 	uint64_t busy, total, stalled_us = 0, running;
@@ -129,16 +145,19 @@ static void load_take(struct sdv_cpu_figures *figures, const char *const texts[S
 			figures->load = share(running, figures->online);
 	} else if (total > figures->total) {
 		/* Counters of a kernel without ticks on idle processors may step back. */
-		uint64_t more = busy > figures->busy ? busy - figures->busy : 0;
+		uint64_t more = busy > figures->busy ? busy - figures->busy : 0,
+			 ticks = total - figures->total;
+		uint32_t part = share(more, ticks);
 
-		figures->load = share(more, total - figures->total) +
-				waiting(figures, texts, stalled_us, total - figures->total);
+		figures->load = part + waiting(figures, texts, stalled_us, ticks);
+		figures->own = own_part(figures, figures->load, part, ticks);
 	} else {
 		return;
 	}
 	figures->busy = busy;
 	figures->total = total;
 	figures->stalled_us = stalled_us;
+	figures->used_before = figures->used_us;
 	figures->has_before = true;
 }
 

@@ -27,21 +27,23 @@ enum sdv_cpu_file {
  * struct sdv_cpu_figures - of this moment, and the counters that they came from
  * @ticks_per_s: of /proc/stat; set before the first texts are taken
  * @load:	as superdev_cpu_status.load
+ * @own:	as superdev_cpu_status.own
  * @online:	processors, at least 1
  * @memory:	bytes that are available
  * @used_us:	processor time of the lease, 0 where nobody counts
  * @busy, @total: ticks of all processors since boot
  * @stalled_us:	time since boot in which a task waited for a processor
+ * @used_before: @used_us when those were taken
  * @has_before:	the counters are valid
  */
 struct sdv_cpu_figures {
 	uint32_t ticks_per_s;
-	uint32_t load;
+	uint32_t load, own;
 	uint32_t online;
 	uint64_t memory;
 	uint64_t used_us;
 	uint64_t busy, total;
-	uint64_t stalled_us;
+	uint64_t stalled_us, used_before;
 	bool has_before;
 };
 

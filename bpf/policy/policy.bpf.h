@@ -120,15 +120,10 @@ static __always_inline __u32 sdv_runnable(void)
 	return nr;
 }
 
-/*
- * Tasks that want its processors, in hundredths: its figures are some time old,
- * and may have been taken before what this home has there came.
- */
+/* Tasks that want its processors, in hundredths: others' and those of this home. */
 static __always_inline __u32 sdv_wanted(const struct superdev_exec_lease *lease)
 {
-	__u32 ours = lease->tasks * 100;
-
-	return lease->load == SDV_UNKNOWN || lease->load < ours ? ours : lease->load;
+	return (lease->load == SDV_UNKNOWN ? 0 : lease->load) + lease->tasks * 100;
 }
 
 /* Whether a program can be started by that lease now. */

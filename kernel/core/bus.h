@@ -26,6 +26,7 @@ struct sdv_lease;
  * struct sdv_load - how the lender of a device fares, for choosing among lenders
  * @cpus:	processors that the device stands for, at least 1
  * @load:	how busy the lender is, in 1/1000: as superdev_cpu_status.load
+ * @own:	the part of @load that comes of this lease
  * @online:	processors that are online there
  * @tasks:	processes that run there for this lease
  * @memory:	bytes that are available there
@@ -38,6 +39,7 @@ struct sdv_lease;
 struct sdv_load {
 	u32	cpus;
 	u32	load;
+	u32	own;
 	u32	online;
 	u32	tasks;
 	u64	memory;

@@ -326,8 +326,11 @@ static void show_load(struct superdev_exec_lease *shown, struct sdv_device *sdev
 	shown->cpus = load.cpus;
 	if (!load.time)
 		return;
-	/* In hundredths; processors that are not lent take theirs first. */
-	tasks = div_u64((u64)load.load * load.online, 10);
+	/*
+	 * In hundredths, without what runs for us, which count_tasks() knows better;
+	 * processors that are not lent take theirs first.
+	 */
+	tasks = div_u64((u64)(load.load - load.own) * load.online, 10);
 	spare = load.online > load.cpus ? (load.online - load.cpus) * 100ULL : 0;
 	shown->load = tasks > spare ? min_t(u64, tasks - spare, U32_MAX - 1) : 0;
 	shown->load_age_s = sdv_load_age_ms(&load) / MSEC_PER_SEC;

@@ -74,10 +74,10 @@ struct superdev_cost {
  * @rtt_us:	round trip to its peer, microseconds; 0 is unknown
  * @cpus:	that the lease may use, as the device or else the offer's property
  *		"cpus" says; 0 is unknown
- * @load:	tasks that want these, hundredths, as the device or else the offer's
- *		property "load" says; U32_MAX is unknown
+ * @load:	tasks of others that want these, hundredths, as the device or else
+ *		the offer's property "load" says; U32_MAX is unknown
  * @load_age_s:	how long ago that was found, seconds
- * @tasks:	programs that this home has there now, and so maybe not in @load yet
+ * @tasks:	programs that this home has there now; not in @load
  * @peer:	name of the lender
  * @offer:	name of the offer
  */

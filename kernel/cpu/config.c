@@ -168,13 +168,15 @@ int sdv_cpu_status_parse(const struct superdev_cpu_status *status, struct sdv_lo
 {
 	u32 cpus = le32_to_cpu(status->cpus);
 
-	if (status->reserved || memchr_inv(status->reserved2, 0, sizeof(status->reserved2)))
+	if (memchr_inv(status->reserved, 0, sizeof(status->reserved)))
 		return -EPROTO;
 	if (le32_to_cpu(status->load) > SUPERDEV_CPU_LOAD_MAX || !cpus || cpus > SDV_CPU_MAX_CPUS ||
+	    le32_to_cpu(status->own) > le32_to_cpu(status->load) ||
 	    le32_to_cpu(status->tasks) > SDV_CPU_MAX_TASKS ||
 	    le64_to_cpu(status->memory) > S64_MAX || le64_to_cpu(status->used_us) > S64_MAX)
 		return -EPROTO;
 	load->load = le32_to_cpu(status->load);
+	load->own = le32_to_cpu(status->own);
 	load->online = cpus;
 	load->tasks = le32_to_cpu(status->tasks);
 	load->memory = le64_to_cpu(status->memory);

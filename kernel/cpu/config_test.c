@@ -289,6 +289,7 @@ static struct superdev_cpu_status good_status(void)
 		.load = cpu_to_le32(1500),
 		.cpus = cpu_to_le32(8),
 		.tasks = cpu_to_le32(3),
+		.own = cpu_to_le32(1500),
 		.memory = cpu_to_le64(SZ_1G),
 		.used_us = cpu_to_le64(12345678),
 	};
@@ -301,6 +302,7 @@ static void a_status_is_taken(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, sdv_cpu_status_parse(&status, &load), 0);
 	KUNIT_EXPECT_EQ(test, load.load, 1500);
+	KUNIT_EXPECT_EQ(test, load.own, 1500);
 	KUNIT_EXPECT_EQ(test, load.online, 8);
 	KUNIT_EXPECT_EQ(test, load.tasks, 3);
 	KUNIT_EXPECT_EQ(test, load.memory, SZ_1G);
@@ -325,8 +327,8 @@ static void an_impossible_status_is_refused(struct kunit *test)
 	bad[3].tasks = cpu_to_le32(SDV_CPU_MAX_TASKS + 1);
 	bad[4].memory = cpu_to_le64(U64_MAX);
 	bad[5].used_us = cpu_to_le64(U64_MAX);
-	bad[6].reserved = cpu_to_le32(1);
-	bad[7].reserved2[3] = cpu_to_le64(1);
+	bad[6].own = cpu_to_le32(1501);
+	bad[7].reserved[3] = cpu_to_le64(1);
 	memset(&load, 0x5a, sizeof(load));
 	before = load;
 	for (i = 0; i < ARRAY_SIZE(bad); i++)

@@ -103,7 +103,8 @@ for transport in clear tls; do
 	expect "$transport: no machine has that many processes" is_not_believed tasks 4194305 3
 	expect "$transport: no machine has that much memory" is_not_believed memory 0x8000000000000000 5
 	expect "$transport: no lease has used that much time" is_not_believed used_us 0xffffffffffffffff 5
-	expect "$transport: what is reserved is zero" eval is_not_believed reserved 1 0 '&&' is_not_believed reserved2 1 0
+	expect "$transport: what is reserved is zero" is_not_believed reserved 1 0
+	expect "$transport: what of the load is its own is no more than all of it" is_not_believed own 2001 0
 
 	no_lanes
 	expect "$transport: without lanes the lease is suspended, and figures get older" eval is_suspended '&&' within is_stale

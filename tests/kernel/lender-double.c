@@ -709,10 +709,10 @@ static int do_figure(const char *name, const char *value)
 		status_told.memory = htole64(number);
 	else if (!strcmp(name, "used_us"))
 		status_told.used_us = htole64(number);
+	else if (!strcmp(name, "own"))
+		status_told.own = htole32(number);
 	else if (!strcmp(name, "reserved"))
-		status_told.reserved = htole32(number);
-	else if (!strcmp(name, "reserved2"))
-		status_told.reserved2[3] = htole64(number);
+		status_told.reserved[3] = htole64(number);
 	else
 		return EINVAL;
 	return 0;

@@ -8,7 +8,8 @@
 #include "harness.h"
 
 static struct sdv_cpu_figures figures;
-static char stat_text[256], pressure_text[256], loadavg_text[64];
+static char stat_text[256], pressure_text[256], loadavg_text[64], usage_text[64];
+static unsigned int used_us = 1234567;
 
 /* Ticks since boot: those that were busy, and those that were not. */
 static void take(unsigned int busy, unsigned int idle, int stalled_us, unsigned int running,
@@ -20,9 +21,10 @@ static void take(unsigned int busy, unsigned int idle, int stalled_us, unsigned 
 		[SDV_CPU_LOADAVG] = loadavg_text,
 		[SDV_CPU_MEMINFO] = "MemTotal:  2048 kB\nMemFree:  512 kB\nMemAvailable:    1024 kB\n",
 		[SDV_CPU_ONLINE] = online,
-		[SDV_CPU_USAGE] = "usage_usec 1234567\nuser_usec 1\nsystem_usec 2\n",
+		[SDV_CPU_USAGE] = usage_text,
 	};
 
+	snprintf(usage_text, sizeof(usage_text), "usage_usec %u\nuser_usec 1\nsystem_usec 2\n", used_us);
 	/* Spread over the columns that count as busy, and the two that do not. */
 	snprintf(stat_text, sizeof(stat_text), "cpu  %u 0 %u %u %u 0 0 0 7 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n",
 		 busy / 2, busy - busy / 2, idle / 2, idle - idle / 2);
@@ -37,6 +39,7 @@ static void take(unsigned int busy, unsigned int idle, int stalled_us, unsigned 
 static void begin(void)
 {
 	figures = (struct sdv_cpu_figures){ .ticks_per_s = 100 };
+	used_us = 1234567;
 }
 
 TEST("memory, processors and the lease's time are what the kernel says")
@@ -71,6 +74,33 @@ TEST("time in which a task waited for a processor comes on top, as long as there
 	CHECK(figures.load == 2000);
 	take(600, 0, 9500000, 1, "0-1\n");
 	CHECK(figures.load == 1000);
+}
+
+TEST("of the load the lease's own part is as much as it had of the time")
+{
+	begin();
+	take(0, 0, 0, 1, "0-1\n");
+	/* A second of two processors, all of it the lease's, while some of it waited. */
+	used_us += 2000000;
+	take(200, 0, 500000, 1, "0-1\n");
+	CHECK(figures.load == 1500 && figures.own == 1500);
+	/* A quarter of what was busy, and the same of who waited. */
+	used_us += 500000;
+	take(400, 0, 1000000, 1, "0-1\n");
+	CHECK(figures.load == 1500 && figures.own == 375);
+	/* Nothing. */
+	take(600, 0, 1500000, 1, "0-1\n");
+	CHECK(figures.load == 1500 && figures.own == 0);
+	/* Idle, but for the lease. */
+	used_us += 200000;
+	take(620, 180, 1500000, 1, "0-1\n");
+	CHECK(figures.load == 100 && figures.own == 100);
+	/* Ticks are coarser than what the cgroup counts: no more than there is. */
+	used_us += 900000;
+	take(640, 360, 1500000, 1, "0-1\n");
+	CHECK(figures.load == 100 && figures.own == 100);
+	take(640, 560, 1500000, 1, "0-1\n");
+	CHECK(figures.load == 0 && figures.own == 0);
 }
 
 TEST("a kernel without PSI has its running tasks counted, without the reader")

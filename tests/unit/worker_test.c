@@ -599,7 +599,7 @@ static struct superdev_cpu_status cpu_ask(void)
 	CHECK(reply.status == SUPERDEV_ST_OK && reply.tag == 5 && reply.seq == 9);
 	CHECK(reply.length == sizeof(status));
 	memcpy(&status, block, sizeof(status));
-	CHECK(!status.reserved && !status.reserved2[0] && !status.reserved2[3]);
+	CHECK(!status.reserved[0] && !status.reserved[3]);
 	return status;
 }
 
@@ -647,6 +647,8 @@ TEST("how a lender fares is what its files said at the last tick")
 	cpu_turn("cpu  90000000300 0 0 90000000100 0 0 0 0\n", "usage_usec 7000\n");
 	status = cpu_ask();
 	CHECK(le32toh(status.load) == 750);
+	/* 2 ms of four processors' seconds. */
+	CHECK(le32toh(status.own) < 5);
 	CHECK(le32toh(status.cpus) == 4);
 	CHECK(le32toh(status.tasks) == 0);
 	CHECK(le64toh(status.memory) == 2u << 20);
