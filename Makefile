@@ -53,8 +53,8 @@ SRC_superdevd := $(wildcard agent/daemon/*.c)
 SRC_superdev-worker := $(wildcard agent/worker/*.c)
 SRC_superdev-homefs := $(wildcard agent/homefs/*.c)
 SRC_superdev := $(wildcard agent/cli/*.c)
-SRC_superdev-deputy := $(wildcard agent/task/deputy*.c) agent/task/pump.c agent/task/proto.c
-SRC_superdev-guest := $(wildcard agent/task/guest*.c) agent/task/relay_tty.c agent/task/pump.c agent/task/proto.c
+SRC_superdev-deputy := $(wildcard agent/task/deputy*.c) agent/task/pump.c agent/task/proto.c agent/task/proto_remote.c
+SRC_superdev-guest := $(wildcard agent/task/guest*.c) agent/task/relay_tty.c agent/task/pump.c agent/task/proto.c agent/task/proto_remote.c
 
 .PHONY: all agent modules bpf bpf-tests install install-agent install-bpf install-modules unit fuzz attack native san check deb clean
 all: agent modules bpf

@@ -384,7 +384,8 @@ struct superdev_fs_lock {
  * enum superdev_task_op - a program of home that runs at a lender
  * @SUPERDEV_TASK_EXEC: home: part of the image of what is to be started: at @offset, of @count
  *	bytes in all.  A reply says that it was started, or why not
- * @SUPERDEV_TASK_READY: lender: all but the start is done
+ * @SUPERDEV_TASK_READY: lender: all but the start is done; bit n of @offset: stream n is a
+ *	remote file
  * @SUPERDEV_TASK_GO: home: start it.  From here on home will not run it itself, unless the
  *	reply to EXEC says that it did not run
  * @SUPERDEV_TASK_DATA: both: bytes of stream @offset, at most what was credited
@@ -397,6 +398,8 @@ struct superdev_fs_lock {
  * @SUPERDEV_TASK_STOPPED: lender: signal @count has stopped the program
  * @SUPERDEV_TASK_EXIT: lender: the program is over; struct superdev_task_exit
  * @SUPERDEV_TASK_GONE: lender: so is the last process that it left behind
+ * @SUPERDEV_TASK_REMOTE: lender: do this to a file of home; struct superdev_task_request
+ * @SUPERDEV_TASK_ANSWER: home: what came of it, or news of a file; struct superdev_task_answer
  *
  * Operations of the cpu class, on a connection that carries one task; see Documentation/tasks.
  */
@@ -413,9 +416,13 @@ enum superdev_task_op {
 	SUPERDEV_TASK_STOPPED	= 73,
 	SUPERDEV_TASK_EXIT	= 74,
 	SUPERDEV_TASK_GONE	= 75,
+	SUPERDEV_TASK_REMOTE	= 76,
+	SUPERDEV_TASK_ANSWER	= 77,
 };
 
-#define SUPERDEV_TASK_MAX_DATA		(64u << 10)	/* payload of a frame of a task */
+#define SUPERDEV_TASK_MAX_DATA		(64u << 10)	/* payload of a frame, but for the next */
+#define SUPERDEV_TASK_MAX_REMOTE	(128u << 10)	/* data of REMOTE and ANSWER */
+#define SUPERDEV_TASK_MAX_REQUESTS	1024u		/* REMOTE without ANSWER */
 #define SUPERDEV_TASK_MAX_IMAGE		(8u << 20)	/* argv and env: 6 MiB in Linux */
 #define SUPERDEV_TASK_MAX_FDS		256u
 #define SUPERDEV_TASK_MAX_STREAMS	64u
@@ -574,6 +581,122 @@ struct superdev_task_exit {
 	__le64	nivcsw;
 };
 
+/*
+ * superdev_task_request.op.  Every one may be answered with an errno.  A stream that is a
+ * remote file has the cookie of its number + 1.
+ */
+enum superdev_task_remote_op {
+	/* @length bytes at most, of the file's position or @offset.  Result and data: the bytes */
+	SUPERDEV_TASK_R_READ		= 1,
+	/* Data, likewise.  Result: the bytes taken */
+	SUPERDEV_TASK_R_WRITE		= 2,
+	/* A readiness is wanted, and news from now on */
+	SUPERDEV_TASK_R_POLL		= 3,
+	/* Data of the answer: __le32, the bytes that can be read */
+	SUPERDEV_TASK_R_NREAD		= 4,
+	/* lseek() by @offset, whence @command.  Result: the position */
+	SUPERDEV_TASK_R_SEEK		= 5,
+	/* fsync(); @command 1: of the data alone */
+	SUPERDEV_TASK_R_SYNC		= 6,
+	/* struct superdev_task_lock, and one in the answer where it is a test */
+	SUPERDEV_TASK_R_LOCK		= 7,
+	/* Data of the answer: struct superdev_task_attr */
+	SUPERDEV_TASK_R_GETATTR		= 8,
+	/* ftruncate() to @offset */
+	SUPERDEV_TASK_R_TRUNCATE	= 9,
+	/* fallocate(): mode @command, from @offset, @argument bytes */
+	SUPERDEV_TASK_R_ALLOCATE	= 10,
+	/* Once more, as by /proc/PID/fd, with the flags of open(2) in @command; its cookie is @argument */
+	SUPERDEV_TASK_R_OPEN		= 11,
+	/* The last descriptor is closed.  No answer, @id is 0 */
+	SUPERDEV_TASK_R_RELEASE		= 12,
+	/* Who waits for @id got a signal.  No answer to this; -EINTR to @id says that nothing was done */
+	SUPERDEV_TASK_R_INTERRUPT	= 13,
+};
+
+/* superdev_task_request.flags */
+#define SUPERDEV_TASK_R_F_OFFSET	(1u << 0)	/* @offset counts, not the position */
+#define SUPERDEV_TASK_R_F_NONBLOCK	(1u << 1)	/* -EAGAIN rather than waiting */
+#define SUPERDEV_TASK_R_F_APPEND	(1u << 2)	/* write at the end */
+#define SUPERDEV_TASK_R_F_SYNC		(1u << 3)	/* on stable storage before the answer */
+
+/**
+ * struct superdev_task_request - payload of REMOTE; data follows
+ * @id:		of the request, never used again; of INTERRUPT that of the other one
+ * @cookie:	of the file; of INTERRUPT 0
+ * @offset:	see the op, as are @argument, @command and @length
+ * @argument:	"
+ * @op:		enum superdev_task_remote_op
+ * @flags:	SUPERDEV_TASK_R_F_*
+ * @command:	"
+ * @length:	"
+ */
+struct superdev_task_request {
+	__le64	id;
+	__le64	cookie;
+	__le64	offset;
+	__le64	argument;
+	__le32	op;
+	__le32	flags;
+	__le32	command;
+	__le32	length;
+};
+
+/**
+ * struct superdev_task_answer - payload of ANSWER; data follows
+ * @id:		of the request; 0: news
+ * @cookie:	of the file that there are news of, or that OPEN has made; else 0
+ * @result:	see the op; or -errno, in Linux' generic numbers
+ * @sequence:	number of the observation @ready; 0: this says nothing of it
+ * @ready:	POLL* bits, as they were after the operation
+ * @op:		of the request; 0: news
+ */
+struct superdev_task_answer {
+	__le64	id;
+	__le64	cookie;
+	__le64	result;
+	__le64	sequence;
+	__le32	ready;
+	__le32	op;
+};
+
+/**
+ * struct superdev_task_lock - data of LOCK, and of the answer to a test
+ * @owner:	who has it; 0: the file, as by flock()
+ * @start:	first byte
+ * @end:	last byte; 2^63 - 1: to the end of the file
+ * @type:	SUPERDEV_FS_L_READ, _WRITE or _UNLOCK
+ * @what:	SUPERDEV_FS_L_TEST (answer: who is in the way, or _UNLOCK), _SET or _WAIT
+ * @reserved:	0
+ * @pid:	answer to a test: a process at home, or 0
+ */
+struct superdev_task_lock {
+	__le64	owner;
+	__le64	start;
+	__le64	end;
+	__u8	type;
+	__u8	what;
+	__u8	reserved[2];
+	__le32	pid;
+};
+
+/* What fstat() tells of a regular file; times in seconds, and nanoseconds below them. */
+struct superdev_task_attr {
+	__le64	size;
+	__le64	blocks;		/* of 512 bytes */
+	__le64	atime;
+	__le64	mtime;
+	__le64	ctime;
+	__le32	atime_nsec;
+	__le32	mtime_nsec;
+	__le32	ctime_nsec;
+	__le32	mode;		/* permissions */
+	__le32	nlink;
+	__le32	uid;
+	__le32	gid;
+	__le32	blksize;
+};
+
 /* Feature bits of a HELLO; a bit that either side lacks is not used. */
 #define SUPERDEV_FEAT_BASE	(1ull << 0)	/* this header's frames and control ops */
 #define SUPERDEV_FEAT_NULL	(1ull << 1)
@@ -600,5 +723,9 @@ _Static_assert(sizeof(struct superdev_task_modes) == 48, "superdev_task_modes is
 _Static_assert(sizeof(struct superdev_task_image) == 408, "superdev_task_image is 408 bytes");
 _Static_assert(sizeof(struct superdev_task_refusal) == 128, "superdev_task_refusal is 128 bytes");
 _Static_assert(sizeof(struct superdev_task_exit) == 88, "superdev_task_exit is 88 bytes");
+_Static_assert(sizeof(struct superdev_task_request) == 48, "superdev_task_request is 48 bytes");
+_Static_assert(sizeof(struct superdev_task_answer) == 40, "superdev_task_answer is 40 bytes");
+_Static_assert(sizeof(struct superdev_task_lock) == 32, "superdev_task_lock is 32 bytes");
+_Static_assert(sizeof(struct superdev_task_attr) == 72, "superdev_task_attr is 72 bytes");
 
 #endif /* _UAPI_SUPERDEV_WIRE_H */

@@ -30,9 +30,11 @@
 #include "cgroup.h"
 #include "fdpass.h"
 #include "lease_lender.h"
+#include "module.h"
 #include "offer.h"
 #include "processors.h"
 #include "spawn.h"
+#include "superdev_cpu.h"
 
 #define READY_MS   10000 /* from the start of the mount to its first message */
 #define IDLE_MS    60000 /* files without a guest */
@@ -321,6 +323,19 @@ static int files_start(struct files *files, int fd)
 	return r;
 }
 
+/* The module that guests have home's descriptors by; once for as long as the machine is up. */
+static int remote_files_load(void)
+{
+	char error[SDV_TEXT_SIZE];
+	int r = 0;
+
+	if (access(SUPERDEV_REMOTE_DEVICE, F_OK) < 0)
+		r = module_load("superdev_cpu", error, sizeof(error));
+	if (r < 0)
+		sdv_log(SDV_LOG_ERR, "%s", error);
+	return r;
+}
+
 static void files_open(struct conn *conn)
 {
 	struct peer *peer = peer_by_key(conn->d, conn->key);
@@ -349,7 +364,9 @@ static void files_open(struct conn *conn)
 	timer_init(&files->timer, &d->timers, files_due);
 	list_add_tail(&d->files, &files->node);
 	fd = conn_take_fd(conn);
-	r = files_start(files, fd);
+	r = remote_files_load();
+	if (!r)
+		r = files_start(files, fd);
 	close(fd);
 	if (r < 0) {
 		sdv_log(SDV_LOG_ERR, "lease %" PRIu64 " of '%s': files of user %u: %s", files->number,
@@ -417,12 +434,12 @@ static int guest_spawn(struct guest *guest, int sync)
 	struct files *files = guest->files;
 	char program[300], lease[24], epoch[16], cgroup[CGROUP_PATH_SIZE], base[128], memory[24] = "";
 	char fd_text[8], sync_text[8], first_id[16];
-	char *argv[24] = { program,  "--fd",     fd_text,   "--sync",  sync_text,
-			   "--root", files->dir, "--leave", base,      "--first-id",
-			   first_id, "--lease",  lease,     "--epoch", epoch };
+	char *argv[24] = { program,    "--fd",    fd_text, "--sync",        sync_text, "--root",
+			   files->dir, "--leave", base,    "--first-id",    first_id,  "--lease",
+			   lease,      "--epoch", epoch,   "--remote-files" };
 	const int fds[] = { guest->fd, sync };
 	struct spawn what = { .argv = argv, .fds = fds, .nr_fds = 2, .cgroup = -1 };
-	unsigned int n = 15;
+	unsigned int n = 16;
 	int r;
 
 	program_path(files->d, program, sizeof(program), "superdev-guest");

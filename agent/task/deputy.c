@@ -43,6 +43,7 @@ static struct {
 	bool is_verbose, has_stderr;
 	bool is_ready, is_refused, has_gone, has_started, has_exit, is_rest, is_over;
 	uint64_t signals_due, groups_due; /* bit n - 1: signal n, to the program or to its group */
+	uint64_t remote;                  /* bit n: stream n is a remote file */
 	bool is_modes_due;
 	struct sdv_task_exit end;
 } deputy;
@@ -154,10 +155,14 @@ static int modes_come(const void *payload)
 
 static int frame_come(struct sdv_pump *pump, const struct sdv_head *head, const void *payload)
 {
-	(void)pump;
 	switch (head->op) {
 	case SUPERDEV_TASK_EXEC: return reply_come(payload);
-	case SUPERDEV_TASK_READY: deputy.is_ready = true; return 0;
+	case SUPERDEV_TASK_READY:
+		deputy.is_ready = true;
+		deputy.remote = head->offset;
+		return 0;
+	case SUPERDEV_TASK_REMOTE:
+		return deputy.has_started ? sdv_deputy_remote_come(pump, payload, head->length) : -EPROTO;
 	case SUPERDEV_TASK_MODES: return modes_come(payload);
 	case SUPERDEV_TASK_STOPPED:
 		if (deputy.has_started && !deputy.is_rest)
@@ -282,7 +287,9 @@ static void start(void)
 	if (r || deputy.is_refused)
 		run_here(r ? strerror(-r) : deputy.refusal);
 	free(deputy.image);
-	sdv_deputy_streams_add(pump, &deputy.table);
+	r = sdv_deputy_streams_add(pump, &deputy.table, deputy.remote);
+	if (r)
+		run_here(strerror(-r));
 	for (unsigned int i = 0; i < pump->nr_streams; i++)
 		pump->streams[i].is_in_paused = true;
 	sdv_pump_put(pump, SUPERDEV_TASK_GO, 0, 0, 0, NULL, 0);
@@ -335,6 +342,14 @@ static void end(void)
 	_exit((int)deputy.end.code);
 }
 
+/* What is not told by a descriptor is looked at now and then: ms, -1 for never. */
+static int patience(struct sdv_pump *pump)
+{
+	int tty = sdv_deputy_tty_turn(pump), remote = sdv_deputy_remote_turn();
+
+	return tty < 0 || (remote >= 0 && remote < tty) ? remote : tty;
+}
+
 static void run(void)
 {
 	struct sdv_pump *pump = &deputy.pump;
@@ -343,7 +358,7 @@ static void run(void)
 	while (!r && !(deputy.is_rest && deputy.is_over)) {
 		if (deputy.has_exit && !deputy.is_rest && is_flushed())
 			end();
-		r = sdv_pump_turn(pump, sdv_deputy_tty_turn(pump));
+		r = sdv_pump_turn(pump, patience(pump));
 		if (pump->extra[0].revents)
 			signals_read();
 		facts_put();
@@ -433,10 +448,7 @@ static void signals_open(void)
 	deputy.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/*
- * A make of a make would do without the tokens of the one that started it, and so
- * run one job at a time.  Here it has them, and its jobs may run elsewhere.
- */
+/* A make that a make started does little itself, and here each of its jobs may run elsewhere. */
 static bool is_submake(const char *path)
 {
 	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *flags = getenv("MAKEFLAGS");
@@ -460,7 +472,7 @@ int main(int argc, char **argv)
 	deputy.signals = -1;
 	if (is_submake(deputy.path)) {
 		sigprocmask(SIG_SETMASK, NULL, &deputy.mask);
-		run_here("the job server of make is here");
+		run_here("it is part of a make, and its jobs are decided on one by one");
 	}
 	if (sdv_deputy_table_read(&deputy.table, pump->fd, &why)) {
 		sigprocmask(SIG_SETMASK, NULL, &deputy.mask);

@@ -19,12 +19,14 @@
  * @nr:		how many
  * @first:	of each stream, the index of one of its descriptors
  * @tty:	the stream that is the terminal, or -1
+ * @tokens:	bit n: nothing may be read ahead of stream n, as make hands out jobs by it
  */
 struct sdv_deputy_table {
 	struct superdev_task_fd fds[SUPERDEV_TASK_MAX_FDS];
 	unsigned int nr, nr_streams;
 	unsigned int first[SUPERDEV_TASK_MAX_STREAMS];
 	int tty;
+	uint64_t tokens;
 };
 
 /**
@@ -64,8 +66,25 @@ int sdv_deputy_image_make(const char *path, char **argv, const struct sdv_deputy
 int sdv_deputy_ask(const char *path, uint32_t lease, int signals, struct sdv_frame_rules *rules, int *ret_fd,
 		   char *ret_why, size_t size);
 
-/* Gives @pump a stream for each of the table's. */
-void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table);
+/**
+ * sdv_deputy_streams_add - gives @pump a stream for each of the table's
+ * @remote:	bit n: for the program stream n is a remote file
+ *
+ * Return: 0; -EPROTO: one can't be; -EOPNOTSUPP: one has to be, and is not; -errno.
+ */
+int sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table, uint64_t remote);
+
+/* The program has closed it: all descriptors of @stream. */
+void sdv_deputy_stream_close(unsigned int stream);
+
+/*
+ * Remote files.  _add(): stream @stream is one, open as @fd, of @kind.  _come(): payload of a
+ * REMOTE; 0, -EAGAIN: show it again after the next turn, -EPROTO and others: the connection is
+ * over.  _turn() is called between two turns and says after how many ms again, or -1.
+ */
+int sdv_deputy_remote_add(struct sdv_pump *pump, unsigned int stream, int fd, int kind);
+int sdv_deputy_remote_come(struct sdv_pump *pump, const void *payload, uint32_t len);
+int sdv_deputy_remote_turn(void);
 
 /* What of struct sdv_pump_ops is about descriptors. */
 void sdv_deputy_in_close(struct sdv_pump_stream *stream, uint32_t unread);

@@ -229,15 +229,36 @@ static void pipe_add(struct sdv_pump *pump, unsigned int stream, uint8_t mode)
 		     in < 0 ? shared_read : sdv_pump_read, out < 0 ? shared_write : sdv_pump_write);
 }
 
-void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table)
+/* It is the program's own from here on, and nothing is read ahead of it. */
+static int remote_add(struct sdv_pump *pump, unsigned int stream, int fd)
 {
+	uint8_t kind = first_of(stream)->kind;
+
+	if (kind != SUPERDEV_TASK_PIPE && kind != SUPERDEV_TASK_FILE)
+		return -EPROTO;
+	sdv_pump_add(pump, -1, -1, NULL, NULL);
+	return sdv_deputy_remote_add(pump, stream, fd, kind);
+}
+
+int sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table, uint64_t remote)
+{
+	int r = 0;
+
+	if (table->nr_streams < 64 && remote >> table->nr_streams)
+		return -EPROTO;
+	if (table->tokens & ~remote)
+		return -EOPNOTSUPP;
 	home.table = table;
-	for (unsigned int i = 0; i < table->nr_streams; i++) {
+	for (unsigned int i = 0; i < table->nr_streams && !r; i++) {
 		int fd = (int)le32toh(first_of(i)->fd);
 		uint8_t mode = mode_of(i);
 		int in = mode & SUPERDEV_TASK_MODE_READ ? fd : -1,
 		    out = mode & SUPERDEV_TASK_MODE_WRITE ? fd : -1;
 
+		if (remote >> i & 1) {
+			r = remote_add(pump, i, fd);
+			continue;
+		}
 		switch (first_of(i)->kind) {
 		case SUPERDEV_TASK_TTY: tty_add(pump, i); break;
 		case SUPERDEV_TASK_PIPE: pipe_add(pump, i, mode); break;
@@ -245,10 +266,11 @@ void sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table
 		default: sdv_pump_add(pump, in, out, sdv_pump_read, sdv_pump_write); break;
 		}
 	}
+	return r;
 }
 
 /* The last direction is over: what waits for us to close it waits no longer. */
-static void fds_close(unsigned int stream)
+void sdv_deputy_stream_close(unsigned int stream)
 {
 	for (unsigned int i = 0; i < home.table->nr; i++)
 		if (le16toh(home.table->fds[i].stream) == stream)
@@ -276,7 +298,7 @@ void sdv_deputy_in_close(struct sdv_pump_stream *stream, uint32_t unread)
 		lseek(fd, -(off_t)unread, SEEK_CUR);
 	/* A file may have more to give back, and a terminal has others in it. */
 	if (kind == SUPERDEV_TASK_PIPE && stream->out_fd < 0 && stream->in_fd >= 0)
-		fds_close(stream->index);
+		sdv_deputy_stream_close(stream->index);
 }
 
 void sdv_deputy_out_close(struct sdv_pump_stream *stream)
@@ -289,5 +311,5 @@ void sdv_deputy_out_close(struct sdv_pump_stream *stream)
 		/* The guest still reads, so it has not closed it but shut it down. */
 		shutdown((int)le32toh(first_of(stream->index)->fd), SHUT_WR);
 	else if (kind == SUPERDEV_TASK_SOCKET || (kind == SUPERDEV_TASK_PIPE && stream->in_fd < 0))
-		fds_close(stream->index);
+		sdv_deputy_stream_close(stream->index);
 }

@@ -105,8 +105,7 @@ static unsigned int stream_of(const struct sdv_deputy_table *table, int fd, int 
 
 /*
  * Whether @fd is one of those through which make hands out its tokens.  Reading
- * them ahead would take tokens that nobody uses, so a program that runs
- * elsewhere does without.
+ * them ahead would take tokens that nobody uses.
  */
 static bool is_jobserver(int fd)
 {
@@ -160,6 +159,8 @@ static int table_add(struct sdv_deputy_table *table, int fd, const char **ret_wh
 			return -E2BIG;
 		}
 		entry.stream = (uint16_t)stream;
+		if (is_jobserver(fd))
+			table->tokens |= 1ull << stream;
 		if (stream == table->nr_streams) {
 			table->first[stream] = table->nr;
 			table->nr_streams++;
@@ -204,9 +205,9 @@ int sdv_deputy_table_read(struct sdv_deputy_table *table, int skip, const char *
 	table->nr = 0;
 	table->nr_streams = 0;
 	table->tty = -1;
+	table->tokens = 0;
 	for (unsigned int i = 0; i < nr && !r; i++)
-		if (!is_jobserver(fds[i]))
-			r = table_add(table, fds[i], ret_why);
+		r = table_add(table, fds[i], ret_why);
 	return r;
 }
 

@@ -27,6 +27,7 @@
 #include "guest.h"
 #include "guestbox.h"
 #include "sandbox.h"
+#include "superdev_cpu.h"
 
 #ifndef CLONE_NEWTIME
 #error "kernel headers of 5.6 or later are needed"
@@ -46,7 +47,8 @@ static struct {
 	struct sdv_guest_options options;
 	struct sdv_guest_cgroup cgroup;
 	pid_t init, relay;
-} guest = { .options = { .fd = -1, .sync = -1, .first_id = 1u << 20 } };
+	bool has_remote_files;
+} guest = { .options = { .fd = -1, .sync = -1, .channel = -1, .first_id = 1u << 20 } };
 
 static int id_map(pid_t pid, const char *file, uint32_t first, const char **ret_what)
 {
@@ -191,7 +193,7 @@ static _Noreturn void usage(void)
 	fprintf(stderr,
 		"usage: superdev-guest --fd N --root DIR [--cgroup DIR] [--first-id ID] [--pids N]\n"
 		"                      [--memory BYTES] [--lease N] [--epoch N] [--clear] [--sync N]\n"
-		"                      [--leave DIR]\n");
+		"                      [--leave DIR] [--remote-files]\n");
 	exit(2);
 }
 
@@ -210,12 +212,19 @@ static uint64_t number(const char *text, uint64_t max)
 static void options_read(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "fd", required_argument, NULL, 'f' },     { "root", required_argument, NULL, 'r' },
-		{ "cgroup", required_argument, NULL, 'c' }, { "first-id", required_argument, NULL, 'i' },
-		{ "pids", required_argument, NULL, 'p' },   { "memory", required_argument, NULL, 'm' },
-		{ "lease", required_argument, NULL, 'l' },  { "epoch", required_argument, NULL, 'e' },
-		{ "clear", no_argument, NULL, 'C' },        { "sync", required_argument, NULL, 's' },
-		{ "leave", required_argument, NULL, 'L' },  { NULL, 0, NULL, 0 },
+		{ "fd", required_argument, NULL, 'f' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "cgroup", required_argument, NULL, 'c' },
+		{ "first-id", required_argument, NULL, 'i' },
+		{ "pids", required_argument, NULL, 'p' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "lease", required_argument, NULL, 'l' },
+		{ "epoch", required_argument, NULL, 'e' },
+		{ "clear", no_argument, NULL, 'C' },
+		{ "sync", required_argument, NULL, 's' },
+		{ "leave", required_argument, NULL, 'L' },
+		{ "remote-files", no_argument, NULL, 'R' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct sdv_guest_options *options = &guest.options;
 	int option;
@@ -235,6 +244,7 @@ static void options_read(int argc, char **argv)
 		case 's': options->sync = (int)number(optarg, 1 << 20); break;
 		case 'L': options->leave = optarg; break;
 		case 'C': options->rules.must_csum = true; break;
+		case 'R': guest.has_remote_files = true; break;
 		default: usage();
 		}
 	}
@@ -245,6 +255,17 @@ static void options_read(int argc, char **argv)
 	}
 	if (options->fd < 0 || !options->root || optind != argc || options->first_id < SDV_GUEST_NR_IDS)
 		usage();
+}
+
+/* Opened by us, so that its users are the lender's; relay and process 1 have it. */
+static int channel_open(const char **ret_what)
+{
+	if (!guest.has_remote_files)
+		return 0;
+	guest.options.channel = open(SUPERDEV_REMOTE_DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (guest.options.channel < 0)
+		FAIL("open " SUPERDEV_REMOTE_DEVICE);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -261,12 +282,17 @@ int main(int argc, char **argv)
 		r = -errno;
 	}
 	if (!r)
+		r = channel_open(&what);
+	if (!r)
 		r = sdv_guest_root_prepare(guest.options.root, guest.options.leave, &what);
 	if (!r)
 		r = processes_make(&what);
 	close(guest.options.fd);
 	if (guest.options.sync >= 0)
 		close(guest.options.sync);
+	/* It ends with the relay. */
+	if (guest.options.channel >= 0)
+		close(guest.options.channel);
 	if (!r)
 		r = launcher_seal(&what);
 	if (r) {

@@ -36,7 +36,7 @@ enum sdv_guest_type {
 	SDV_GUEST_SIGNAL = 3, /* value: signal; to_group */
 	/* init to relay */
 	SDV_GUEST_REFUSED = 16, /* value: errno; text; init ends */
-	SDV_GUEST_STREAMS = 17, /* value: how many; kind, mode; a descriptor each, then the peeks */
+	SDV_GUEST_STREAMS = 17, /* value: how many; kind, mode, is_remote; descriptors, then peeks */
 	SDV_GUEST_READY = 18,
 	SDV_GUEST_STARTED = 19,
 	SDV_GUEST_STOPPED = 20, /* value: signal */
@@ -54,6 +54,8 @@ struct sdv_guest_msg {
 	 * of a terminal, and of files, whose offset at home is set by it.
 	 */
 	uint8_t has_peek[SUPERDEV_TASK_MAX_STREAMS];
+	/* Where 1, no descriptor comes: what the guest does with it comes by the channel. */
+	uint8_t is_remote[SUPERDEV_TASK_MAX_STREAMS];
 	struct sdv_task_modes modes;
 	struct sdv_task_exit end;
 	char text[124];
@@ -62,6 +64,7 @@ struct sdv_guest_msg {
 /**
  * struct sdv_guest_options - how a guest is hosted
  * @fd:		connection to the deputy
+ * @channel:	of superdev_cpu, for remote files; -1: streams are copied by the relay
  * @sync:	SOCK_SEQPACKET; "sync" is answered by "synced" when @root shows what home's files
  *		are at that moment; -1: it always does
  * @root:	directory that becomes the guest's root; @leave as below
@@ -71,7 +74,7 @@ struct sdv_guest_msg {
  * @rules:	lease, epoch and protection of the connection
  */
 struct sdv_guest_options {
-	int fd, sync;
+	int fd, sync, channel;
 	const char *root, *leave, *cgroup;
 	uint32_t first_id;
 	uint64_t max_pids, max_memory;
@@ -143,14 +146,15 @@ struct sdv_guest_news {
  * sdv_guest_prepare - makes a process of an image, but does not start the program
  * @data, @len:	the image; not looked at before
  * @options:	limits
+ * @channel:	of remote files, closed before there is a guest; -1: none
  * @relay:	told of the streams
  * @ret_main:	the guest
  * @ret_text:	on error, what could not be done; 124 bytes
  *
  * Return: 0; -errno: home is told, and runs it itself.
  */
-int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_options *options, int relay,
-		      struct sdv_guest_main *ret_main, char *ret_text);
+int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_options *options, int channel,
+		      int relay, struct sdv_guest_main *ret_main, char *ret_text);
 
 /* Starts it; 0, or -errno and @ret_text as above: then it has not run. */
 int sdv_guest_go(struct sdv_guest_main *guest, char *ret_text);

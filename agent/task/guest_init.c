@@ -42,7 +42,7 @@
 
 static struct {
 	const struct sdv_guest_options *options;
-	int relay, sync, children;
+	int relay, sync, channel, children;
 	struct sdv_guest_main guest;
 	struct sdv_task_exit end;
 	bool is_ready, has_guest, has_ended, is_exit_due;
@@ -81,15 +81,24 @@ static void oom_offer(void)
 	close(fd);
 }
 
-static int fds_close(int relay, int sync)
+/* The three that stay, those that are there, from 3 on; the rest are closed. */
+static int fds_close(int relay)
 {
-	int fds[] = { fcntl(relay, F_DUPFD, 16), sync < 0 ? -1 : fcntl(sync, F_DUPFD, 16) };
-	int nr = sync < 0 ? 1 : 2;
+	int *const fds[] = { &relay, &init.sync, &init.channel };
+	int next = 3;
 
-	for (int i = 0; i < nr; i++)
-		if (fds[i] < 0 || dup2(fds[i], 3 + i) < 0 || fcntl(3 + i, F_SETFD, FD_CLOEXEC))
+	for (int i = 0; i < 3; i++)
+		if (*fds[i] >= 0 && (*fds[i] = fcntl(*fds[i], F_DUPFD, 16)) < 0)
 			return -errno;
-	return syscall(SYS_close_range, 3 + nr, ~0u, 0) ? -errno : 0;
+	for (int i = 0; i < 3; i++) {
+		if (*fds[i] < 0)
+			continue;
+		if (dup2(*fds[i], next) < 0 || fcntl(next, F_SETFD, FD_CLOEXEC))
+			return -errno;
+		*fds[i] = next++;
+	}
+	init.relay = relay;
+	return syscall(SYS_close_range, next, ~0u, 0) ? -errno : 0;
 }
 
 static void confine(int relay)
@@ -114,7 +123,9 @@ static void confine(int relay)
 	r = sdv_guestbox_landlock(&what);
 	if (r < 0)
 		die(what, r);
-	r = fds_close(relay, init.options->sync);
+	init.sync = init.options->sync;
+	init.channel = init.options->channel;
+	r = fds_close(relay);
 	if (r)
 		die("close descriptors", r);
 	r = sdv_guestbox_filter(&what);
@@ -123,8 +134,6 @@ static void confine(int relay)
 	/* Only now: until here it was the way to say what is wrong. */
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);
-	init.relay = 3;
-	init.sync = init.options->sync < 0 ? -1 : 4;
 }
 
 static void tell(const struct sdv_guest_msg *msg)
@@ -265,8 +274,8 @@ static void guest_prepare(void)
 	int r = files_sync();
 
 	if (!r)
-		r = sdv_guest_prepare(init.image, init.image_len, init.options, init.relay, &init.guest,
-				      text);
+		r = sdv_guest_prepare(init.image, init.image_len, init.options, init.channel, init.relay,
+				      &init.guest, text);
 
 	if (r)
 		image_refuse(r, text);

@@ -3,8 +3,9 @@
  * guest_relay.c: reads what home sends, for one guest.
  *
  * An unprivileged process without a name for any file: it has the connection,
- * the other ends of the guest's descriptors and a socket to process 1, and can
- * read, write and poll them.  An image goes through it unread.
+ * the other ends of the guest's descriptors, the channel by which the kernel asks
+ * for remote files, and a socket to process 1, and can read, write and poll them.
+ * An image goes through it unread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,9 +28,11 @@
 #include "pump.h"
 #include "relay_tty.h"
 #include "sandbox.h"
+#include "superdev_cpu.h"
 
 #define CONNECTION_FD 3
 #define INIT_FD       4
+#define CHANNEL_FD    5
 /* For home to read the last of it. */
 #define LINGER_MS     10000
 
@@ -42,6 +45,9 @@ static struct {
 	uint32_t drain[SUPERDEV_TASK_MAX_STREAMS];
 	/* The guest's end, of a file; 0: none. */
 	int peek[SUPERDEV_TASK_MAX_STREAMS];
+	uint64_t remote; /* bit n: stream n is a remote file */
+	uint32_t first_id;
+	bool has_channel;
 } relay;
 
 static ssize_t counted_read(struct sdv_pump_stream *stream, void *buf, size_t len)
@@ -108,6 +114,69 @@ static int modes_come(const void *payload)
 	return 0;
 }
 
+/* What the kernel is told; -errno of write(). */
+static int channel_tell(const struct superdev_remote_reply *reply)
+{
+	return write(CHANNEL_FD, reply, sizeof(*reply) + reply->length) < 0 ? -errno : 0;
+}
+
+static void request_put(const struct superdev_remote_request *ask, const void *data)
+{
+	static uint8_t payload[SDV_TASK_MAX_PAYLOAD];
+	const struct superdev_remote_reply no = {
+		.id = ask->id,
+		.type = SUPERDEV_REMOTE_REPLY,
+		.result = -ENOTTY,
+	};
+	uint32_t len = sdv_task_request_put(ask, data, payload);
+
+	if (len)
+		sdv_pump_put(&relay.pump, SUPERDEV_TASK_REMOTE, 0, 0, 0, payload, len);
+	else
+		channel_tell(&no);
+}
+
+/* What guests do to home's files, as long as there is room for it. */
+static void channel_read(void)
+{
+	static uint8_t message[SUPERDEV_REMOTE_MESSAGE_MAX] __attribute__((aligned(8)));
+	struct superdev_remote_request ask;
+
+	while (sdv_pump_has_room(&relay.pump)) {
+		ssize_t n = read(CHANNEL_FD, message, sizeof(message));
+
+		if (n < (ssize_t)sizeof(ask))
+			return;
+		memcpy(&ask, message, sizeof(ask));
+		request_put(&ask, message + sizeof(ask));
+	}
+}
+
+static int answer_come(const void *payload, uint32_t len)
+{
+	static uint8_t message[SUPERDEV_REMOTE_MESSAGE_MAX] __attribute__((aligned(8)));
+	struct superdev_remote_reply *reply = (void *)message;
+	struct superdev_remote_request gone = { .op = SUPERDEV_REMOTE_RELEASE };
+	uint64_t opened = 0;
+	int r;
+
+	if (!relay.has_channel || !relay.has_started)
+		return -EPROTO;
+	if (!sdv_pump_has_room(&relay.pump))
+		return -EAGAIN;
+	r = sdv_task_answer_get(payload, len, relay.first_id, reply, &opened);
+	if (!r)
+		r = channel_tell(reply);
+	/* Whoever asked was killed: what was opened for it has nobody. */
+	gone.cookie = opened;
+	if (r == -ECANCELED && opened)
+		request_put(&gone, NULL);
+	/* News of a file that was closed meanwhile. */
+	if (r == -ECANCELED || (r == -ENOENT && reply->type == SUPERDEV_REMOTE_READY))
+		r = 0;
+	return r ? -EPROTO : 0;
+}
+
 static int frame_come(struct sdv_pump *pump, const struct sdv_head *head, const void *payload)
 {
 	static const struct sdv_guest_msg go = { .type = SDV_GUEST_GO };
@@ -120,6 +189,8 @@ static int frame_come(struct sdv_pump *pump, const struct sdv_head *head, const 
 	(void)pump;
 	if (head->op == SUPERDEV_TASK_EXEC)
 		return image_come(head, payload);
+	if (head->op == SUPERDEV_TASK_ANSWER)
+		return answer_come(payload, head->length);
 	if (head->op == SUPERDEV_TASK_GO) {
 		int r = relay.is_ready ? to_init(&go, NULL, 0) : -EPROTO;
 
@@ -206,15 +277,25 @@ static void streams_pause(bool is_paused)
 
 static void streams_add(const struct sdv_guest_msg *msg, const int *fds, unsigned int nr_fds)
 {
-	unsigned int next = msg->value;
+	unsigned int nr_ours = 0, next, at = 0;
 
 	/* It comes from a process that may be a stranger's by now. */
-	if (msg->value > SUPERDEV_TASK_MAX_STREAMS || msg->value > nr_fds)
+	if (msg->value > SUPERDEV_TASK_MAX_STREAMS)
 		return;
+	for (unsigned int i = 0; i < msg->value; i++)
+		nr_ours += !msg->is_remote[i];
+	if (nr_ours > nr_fds)
+		return;
+	next = nr_ours;
 	for (unsigned int i = 0; i < msg->value; i++) {
 		int peek = msg->has_peek[i] && next < nr_fds ? fds[next++] : -1;
 
-		stream_add(msg, i, fds[i], peek);
+		if (!msg->is_remote[i]) {
+			stream_add(msg, i, fds[at++], peek);
+			continue;
+		}
+		relay.remote |= 1ull << i;
+		sdv_pump_add(&relay.pump, -1, -1, NULL, NULL);
 	}
 	streams_pause(true);
 }
@@ -287,7 +368,7 @@ static void init_handle(const struct sdv_guest_msg *msg, const int *fds, unsigne
 		break;
 	case SDV_GUEST_READY:
 		relay.is_ready = true;
-		sdv_pump_put(&relay.pump, SUPERDEV_TASK_READY, 0, 0, 0, NULL, 0);
+		sdv_pump_put(&relay.pump, SUPERDEV_TASK_READY, 0, relay.remote, 0, NULL, 0);
 		break;
 	case SDV_GUEST_STARTED:
 		relay.has_started = true;
@@ -450,8 +531,13 @@ void sdv_guest_relay(const struct sdv_guest_options *options, int init)
 	struct sdv_pump *pump = &relay.pump;
 	int high = fcntl(init, F_DUPFD, 16), connection = fcntl(options->fd, F_DUPFD, 16), r = 0;
 
+	int channel = options->channel < 0 ? -1 : fcntl(options->channel, F_DUPFD, 16);
+
+	relay.has_channel = channel >= 0;
+	relay.first_id = options->first_id;
 	if (high < 0 || connection < 0 || dup2(connection, CONNECTION_FD) < 0 || dup2(high, INIT_FD) < 0 ||
-	    syscall(SYS_close_range, INIT_FD + 1, ~0u, 0))
+	    (relay.has_channel && dup2(channel, CHANNEL_FD) < 0) ||
+	    syscall(SYS_close_range, relay.has_channel ? CHANNEL_FD + 1 : CHANNEL_FD, ~0u, 0))
 		_exit(1);
 	confine();
 	for (int fd = 0; fd < 3; fd++)
@@ -461,8 +547,12 @@ void sdv_guest_relay(const struct sdv_guest_options *options, int init)
 	pump->rules = options->rules;
 	pump->ops = &ops;
 	pump->extra[0] = (struct pollfd){ .fd = INIT_FD, .events = POLLIN };
-	pump->nr_extra = 1;
+	pump->extra[1] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	pump->nr_extra = 2;
 	while (!r && !(relay.is_over && sdv_pump_is_sent(pump))) {
+		/* After the news that the program runs. */
+		pump->extra[1].fd =
+			relay.has_channel && relay.has_started && sdv_pump_has_room(pump) ? CHANNEL_FD : -1;
 		r = sdv_pump_turn(pump, sdv_relay_tty_timeout());
 		sdv_relay_tty_turn();
 		if (r)
@@ -471,6 +561,8 @@ void sdv_guest_relay(const struct sdv_guest_options *options, int init)
 			pump->extra[0].events = POLLIN;
 		if (pump->extra[0].fd >= 0 && pump->extra[0].revents & (POLLIN | POLLHUP | POLLERR))
 			init_receive();
+		if (pump->extra[1].fd >= 0 && pump->extra[1].revents & POLLIN)
+			channel_read();
 		end_put();
 		if (sdv_pump_flush(pump))
 			break;

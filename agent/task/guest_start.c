@@ -27,11 +27,12 @@
 
 #include "guest.h"
 #include "guestbox.h"
+#include "superdev_cpu.h"
 
 /* One end of each stream for the guest, one for the relay. */
 struct ends {
 	unsigned int nr;
-	int guest[SUPERDEV_TASK_MAX_STREAMS], relay[2 * SUPERDEV_TASK_MAX_STREAMS];
+	int guest[SUPERDEV_TASK_MAX_STREAMS], relay[SUPERDEV_TASK_MAX_STREAMS]; /* -1: a remote file */
 	int tty;
 };
 
@@ -96,8 +97,51 @@ static int tty_open(const struct sdv_task_image *image, int *ret_guest, int *ret
 	return 0;
 }
 
+/* What its descriptors have in common; those of one stream are one file at home. */
+static uint32_t stream_flags(const struct sdv_task_image *image, unsigned int stream)
+{
+	for (uint32_t i = 0; i < image->nr_fds; i++) {
+		struct sdv_task_fd fd = sdv_task_fd_get(image, i);
+
+		if (fd.stream == stream)
+			return fd.flags;
+	}
+	return 0;
+}
+
+/*
+ * A descriptor of home's own file.  Sockets are not among them, as what programs do to
+ * one is more than reading and writing, nor is the terminal, which has to be one to the
+ * kernel here: it has a session and a foreground.
+ */
+static int remote_open(const struct sdv_task_image *image, const struct sdv_task_streams *streams,
+		       unsigned int stream, uint32_t first_id, int channel)
+{
+	static const uint32_t modes[] = { 0, O_RDONLY, O_WRONLY, O_RDWR };
+	uint32_t flags = stream_flags(image, stream);
+	struct superdev_remote_new new = {
+		.cookie = stream + 1u,
+		.kind = streams->kind[stream] == SUPERDEV_TASK_PIPE ? SUPERDEV_REMOTE_PIPE
+								    : SUPERDEV_REMOTE_FILE,
+		.flags = modes[streams->mode[stream] & 3] | O_CLOEXEC |
+			 (flags & SUPERDEV_TASK_FD_APPEND ? O_APPEND : 0) |
+			 (flags & SUPERDEV_TASK_FD_NONBLOCK ? O_NONBLOCK : 0),
+		.mode = 0600,
+		.uid = first_id + image->uid,
+		.gid = first_id + image->gid,
+	};
+	int fd = ioctl(channel, SUPERDEV_REMOTE_NEW, &new);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_remote_kind(uint8_t kind)
+{
+	return kind == SUPERDEV_TASK_PIPE || kind == SUPERDEV_TASK_FILE;
+}
+
 static int ends_open(const struct sdv_task_image *image, const struct sdv_task_streams *streams,
-		     struct ends *ends)
+		     uint32_t first_id, int channel, struct ends *ends)
 {
 	int r = 0;
 
@@ -106,6 +150,9 @@ static int ends_open(const struct sdv_task_image *image, const struct sdv_task_s
 	for (unsigned int i = 0; i < streams->nr && !r; i++) {
 		if (streams->kind[i] == SUPERDEV_TASK_TTY) {
 			r = tty_open(image, &ends->guest[i], &ends->relay[i]);
+		} else if (channel >= 0 && is_remote_kind(streams->kind[i])) {
+			ends->guest[i] = remote_open(image, streams, i, first_id, channel);
+			r = ends->guest[i] < 0 ? ends->guest[i] : 0;
 		} else {
 			r = pair_open(streams->kind[i], streams->mode[i], &ends->guest[i], &ends->relay[i]);
 		}
@@ -125,23 +172,28 @@ static int ends_pass(const struct sdv_task_image *image, const struct sdv_task_s
 		     struct ends *ends, int relay)
 {
 	struct sdv_guest_msg msg = { .type = SDV_GUEST_STREAMS, .value = streams->nr, .modes = image->modes };
-	unsigned int nr = streams->nr;
+	int fds[2 * SUPERDEV_TASK_MAX_STREAMS], r = 0;
+	unsigned int nr = 0;
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(ends->relay))];
+		char bytes[CMSG_SPACE(sizeof(fds))];
 	} control;
 	struct iovec iov = { &msg, sizeof(msg) };
 	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int r = 0;
 
 	memcpy(msg.kind, streams->kind, sizeof(msg.kind));
 	memcpy(msg.mode, streams->mode, sizeof(msg.mode));
 	for (unsigned int i = 0; i < streams->nr; i++) {
-		msg.has_peek[i] =
-			streams->kind[i] == SUPERDEV_TASK_TTY || (streams->kind[i] == SUPERDEV_TASK_FILE &&
-								  streams->mode[i] & SUPERDEV_TASK_MODE_READ);
+		msg.is_remote[i] = ends->relay[i] < 0;
+		if (!msg.is_remote[i])
+			fds[nr++] = ends->relay[i];
+	}
+	for (unsigned int i = 0; i < streams->nr; i++) {
+		msg.has_peek[i] = !msg.is_remote[i] && (streams->kind[i] == SUPERDEV_TASK_TTY ||
+							(streams->kind[i] == SUPERDEV_TASK_FILE &&
+							 streams->mode[i] & SUPERDEV_TASK_MODE_READ));
 		if (msg.has_peek[i])
-			ends->relay[nr++] = ends->guest[i];
+			fds[nr++] = ends->guest[i];
 	}
 	if (nr) {
 		struct cmsghdr *cmsg = &control.align;
@@ -154,12 +206,13 @@ static int ends_pass(const struct sdv_task_image *image, const struct sdv_task_s
 			.cmsg_type = SCM_RIGHTS,
 			.cmsg_len = CMSG_LEN(nr * sizeof(int)),
 		};
-		memcpy(CMSG_DATA(cmsg), ends->relay, nr * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
 	}
 	if (sendmsg(relay, &header, MSG_NOSIGNAL) < 0)
 		r = -errno;
 	for (unsigned int i = 0; i < streams->nr; i++)
-		close(ends->relay[i]);
+		if (ends->relay[i] >= 0)
+			close(ends->relay[i]);
 	return r;
 }
 
@@ -492,8 +545,8 @@ int sdv_guest_go(struct sdv_guest_main *guest, char *ret_text)
 	return r;
 }
 
-int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_options *options, int relay,
-		      struct sdv_guest_main *ret_main, char *ret_text)
+int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_options *options, int channel,
+		      int relay, struct sdv_guest_main *ret_main, char *ret_text)
 {
 	struct sdv_task_streams streams;
 	struct sdv_task_image image;
@@ -521,7 +574,10 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 	if (high_fd < 16)
 		high_fd = 16;
 	memset(&ends, 0xff, sizeof(ends));
-	r = ends_open(&image, &streams, &ends);
+	r = ends_open(&image, &streams, options->first_id, channel, &ends);
+	/* Who has it answers for home. */
+	if (channel >= 0)
+		close(channel);
 	if (r)
 		return refuse(ret_text, r, "make the guest's descriptors", NULL);
 	r = ends_pass(&image, &streams, &ends, relay);

@@ -2,7 +2,7 @@
 /*
  * proto.c: what a deputy and the host of its guest say to each other, as bytes.
  *
- * See proto.h.  What comes in is a stranger's until the functions here have
+ * See proto.h; what is about remote files is in proto_remote.c.  What comes in is a stranger's until the functions here have
  * said 0.
  */
 #include "proto.h"
@@ -20,7 +20,7 @@
 
 #define HOME   (1u << SDV_TASK_HOME)
 #define LENDER (1u << SDV_TASK_LENDER)
-#define NR_OPS (SUPERDEV_TASK_GONE - SUPERDEV_TASK_EXEC + 1)
+#define NR_OPS (SUPERDEV_TASK_ANSWER - SUPERDEV_TASK_EXEC + 1)
 
 /* What each operation may look like; a request has no status, and only EXEC has a reply. */
 static const struct op_rule {
@@ -33,7 +33,7 @@ static const struct op_rule {
 #define OP(op) [SUPERDEV_TASK_##op - SUPERDEV_TASK_EXEC]
 	OP(EXEC) = { 1, SUPERDEV_TASK_MAX_DATA, LENDER, false, SUPERDEV_TASK_MAX_IMAGE,
 		     sizeof(struct superdev_task_image), SUPERDEV_TASK_MAX_IMAGE },
-	OP(READY) = { 0, 0, HOME, false, 0, 0, 0 },
+	OP(READY) = { 0, 0, HOME, false, UINT64_MAX, 0, 0 },
 	OP(GO) = { 0, 0, LENDER, false, 0, 0, 0 },
 	OP(DATA) = { 1, SUPERDEV_TASK_MAX_DATA, HOME | LENDER, true, 0, 0, 0 },
 	OP(EOF) = { 0, 0, HOME | LENDER, true, 0, 0, 0 },
@@ -47,6 +47,12 @@ static const struct op_rule {
 	OP(EXIT) = { sizeof(struct superdev_task_exit), sizeof(struct superdev_task_exit), HOME, false, 0, 0,
 		     0 },
 	OP(GONE) = { 0, 0, HOME, false, 0, 0, 0 },
+	OP(REMOTE) = { sizeof(struct superdev_task_request),
+		       sizeof(struct superdev_task_request) + SUPERDEV_TASK_MAX_REMOTE, HOME, false, 0, 0,
+		       0 },
+	OP(ANSWER) = { sizeof(struct superdev_task_answer),
+		       sizeof(struct superdev_task_answer) + SUPERDEV_TASK_MAX_REMOTE, LENDER, false, 0, 0,
+		       0 },
 #undef OP
 };
 
@@ -74,7 +80,7 @@ int sdv_task_frame_check(const struct superdev_frame *frame, const struct sdv_fr
 	int r;
 
 	task_rules.class = SUPERDEV_CLASS_CPU;
-	task_rules.max_length = SUPERDEV_TASK_MAX_DATA;
+	task_rules.max_length = SDV_TASK_MAX_PAYLOAD;
 	r = sdv_frame_check(frame, &task_rules, &head);
 	if (r)
 		return r;

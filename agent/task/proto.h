@@ -15,6 +15,8 @@
 
 #include "wire.h"
 
+#define SDV_TASK_MAX_PAYLOAD (sizeof(struct superdev_task_request) + SUPERDEV_TASK_MAX_REMOTE)
+
 /* The side that receives: each may be sent only some of the operations. */
 enum sdv_task_side {
 	SDV_TASK_HOME,
@@ -138,5 +140,55 @@ void sdv_task_exit_put(struct superdev_task_exit *ret_payload, const struct sdv_
 /* The errno (positive) and the text, at most 123 bytes of printable characters. */
 int sdv_task_refusal_get(const struct superdev_task_refusal *payload, char ret_text[124]);
 void sdv_task_refusal_put(struct superdev_task_refusal *ret_payload, int error, const char *text);
+
+/* Remote files: in the terms of uapi/superdev_cpu.h, which is this machine's own. */
+
+struct superdev_remote_request;
+struct superdev_remote_reply;
+
+/**
+ * sdv_task_request_get - what home is asked to do
+ * @payload:	of a frame that was checked
+ * @len:	bytes
+ * @ret_ask:	pid and tid are 0
+ * @ret_data:	its data, of ret_ask->data_length bytes; a lock is struct superdev_remote_lock.
+ *		At least SUPERDEV_TASK_MAX_REMOTE bytes, aligned to 8
+ *
+ * Return: 0; -EPROTO: no such operation, or lengths and numbers that it can't have.
+ */
+int sdv_task_request_get(const void *payload, uint32_t len, struct superdev_remote_request *ret_ask,
+			 void *ret_data);
+
+/**
+ * sdv_task_request_put - the same as a payload
+ * @ask, @data:	as the kernel had it, @data as many bytes as it says
+ * @ret_payload: SDV_TASK_MAX_PAYLOAD bytes
+ *
+ * Return: bytes; 0: home knows no such operation.
+ */
+uint32_t sdv_task_request_put(const struct superdev_remote_request *ask, const void *data, void *ret_payload);
+
+/**
+ * sdv_task_answer_get - what came of it, for the kernel
+ * @payload, @len: as above
+ * @first_id:	what home's user and group 0 are here
+ * @ret_reply:	the data follows it: SUPERDEV_REMOTE_MESSAGE_MAX bytes, aligned to 8
+ * @ret_opened:	cookie of the file that there is now, should the kernel not want it; or 0
+ *
+ * Whether it answers what was asked is the kernel's to see.  Return: 0; -EPROTO.
+ */
+int sdv_task_answer_get(const void *payload, uint32_t len, uint32_t first_id,
+			struct superdev_remote_reply *ret_reply, uint64_t *ret_opened);
+
+/**
+ * sdv_task_answer_put - the same as a payload
+ * @op:		that is answered; 0: news
+ * @reply, @data: as the kernel would want them; @reply->cookie that of the file that was opened
+ * @ret_payload: SDV_TASK_MAX_PAYLOAD bytes
+ *
+ * Return: bytes.
+ */
+uint32_t sdv_task_answer_put(uint32_t op, const struct superdev_remote_reply *reply, const void *data,
+			     void *ret_payload);
 
 #endif

@@ -103,6 +103,11 @@ int sdv_pump_put(struct sdv_pump *pump, uint8_t op, uint16_t flags, uint64_t off
 	return 0;
 }
 
+bool sdv_pump_has_room(struct sdv_pump *pump)
+{
+	return tx_room(pump, sizeof(struct superdev_frame) + SDV_TASK_MAX_PAYLOAD + RESERVE);
+}
+
 int sdv_pump_flush(struct sdv_pump *pump)
 {
 	while (pump->tx_pos < pump->tx_len) {

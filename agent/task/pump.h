@@ -72,7 +72,7 @@ struct sdv_pump_ops {
 };
 
 #define SDV_PUMP_TX (256u << 10)
-#define SDV_PUMP_RX (2 * (SUPERDEV_TASK_MAX_DATA + sizeof(struct superdev_frame)))
+#define SDV_PUMP_RX (2 * (SDV_TASK_MAX_PAYLOAD + sizeof(struct superdev_frame)))
 
 struct sdv_pump {
 	int fd;
@@ -116,6 +116,9 @@ int sdv_pump_flush(struct sdv_pump *pump);
  */
 int sdv_pump_put(struct sdv_pump *pump, uint8_t op, uint16_t flags, uint64_t offset, uint32_t count,
 		 const void *payload, size_t len);
+
+/* Whether the largest frame, and the few small ones, can be put. */
+bool sdv_pump_has_room(struct sdv_pump *pump);
 
 /* Whether all that came for @stream has been written. */
 static inline bool sdv_pump_is_flushed(const struct sdv_pump_stream *stream)

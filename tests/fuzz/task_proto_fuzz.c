@@ -6,12 +6,13 @@
  * image.  Whatever is taken for an image must come out the same when it is
  * written again, and all of it may be read.
  */
-// LINK: agent/task/proto.c
+// LINK: agent/task/proto.c agent/task/proto_remote.c
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../agent/task/proto.h"
+#include "superdev_cpu.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,6 +62,27 @@ static void image_try(const uint8_t *data, size_t size)
 	free(copy);
 }
 
+static void remote_try(const struct sdv_head *head, const uint8_t *payload)
+{
+	static uint8_t message[SUPERDEV_REMOTE_MESSAGE_MAX] __attribute__((aligned(8)));
+	static uint8_t data[SUPERDEV_TASK_MAX_REMOTE] __attribute__((aligned(8)));
+	static uint8_t again[SDV_TASK_MAX_PAYLOAD];
+	struct superdev_remote_reply *reply = (void *)message;
+	struct superdev_remote_request ask;
+	uint64_t opened;
+
+	if (head->op == SUPERDEV_TASK_REMOTE && !sdv_task_request_get(payload, head->length, &ask, data)) {
+		if (sdv_task_request_put(&ask, data, again) != head->length)
+			abort();
+	} else if (head->op == SUPERDEV_TASK_ANSWER &&
+		   !sdv_task_answer_get(payload, head->length, 1u << 20, reply, &opened)) {
+		if (reply->length > SUPERDEV_TASK_MAX_REMOTE)
+			abort();
+		for (uint32_t i = 0; i < reply->length; i++)
+			sink += message[sizeof(*reply) + i];
+	}
+}
+
 static void payload_try(const struct sdv_head *head, const uint8_t *payload)
 {
 	union {
@@ -72,6 +94,7 @@ static void payload_try(const struct sdv_head *head, const uint8_t *payload)
 	struct sdv_task_exit end;
 	char text[124];
 
+	remote_try(head, payload);
 	if (head->flags & SUPERDEV_F_REPLY) {
 		memcpy(&bytes, payload, sizeof(bytes.refusal));
 		sink += (size_t)sdv_task_refusal_get(&bytes.refusal, text) + strlen(text);
@@ -99,7 +122,7 @@ static void frames_try(const uint8_t *data, size_t size, enum sdv_task_side side
 		size -= sizeof(frame);
 		if (sdv_task_frame_check(&frame, &rules, side, &head))
 			return;
-		if (head.length > SUPERDEV_TASK_MAX_DATA)
+		if (head.length > SDV_TASK_MAX_PAYLOAD)
 			abort();
 		if (head.length > size)
 			return;

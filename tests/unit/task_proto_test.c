@@ -2,14 +2,18 @@
 /*
  * task_proto_test.c: frames and images of tasks, as they may come and as they may not.
  */
-// LINK: agent/task/proto.c
+// LINK: agent/task/proto.c agent/task/proto_remote.c
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 
 #include "../../agent/task/proto.h"
 #include "harness.h"
+#include "superdev_cpu.h"
 
 static const struct sdv_frame_rules rules = { .lease = 7, .epoch = 3 };
 
@@ -57,6 +61,8 @@ TEST("each operation goes one way, or both")
 		{ SUPERDEV_TASK_STOPPED, 0, 19, true, false },
 		{ SUPERDEV_TASK_EXIT, sizeof(struct superdev_task_exit), 0, true, false },
 		{ SUPERDEV_TASK_GONE, 0, 0, true, false },
+		{ SUPERDEV_TASK_REMOTE, sizeof(struct superdev_task_request), 0, true, false },
+		{ SUPERDEV_TASK_ANSWER, sizeof(struct superdev_task_answer), 0, false, true },
 	};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
@@ -66,7 +72,7 @@ TEST("each operation goes one way, or both")
 		      (ops[i].to_lender ? 0 : -EPROTO));
 	}
 	CHECK(check(SUPERDEV_TASK_EXEC - 1, 0, 0, 0, 0, SDV_TASK_LENDER) == -EPROTO);
-	CHECK(check(SUPERDEV_TASK_GONE + 1, 0, 0, 0, 0, SDV_TASK_HOME) == -EPROTO);
+	CHECK(check(SUPERDEV_TASK_ANSWER + 1, 0, 0, 0, 0, SDV_TASK_HOME) == -EPROTO);
 }
 
 TEST("EXEC alone has a reply, of one size, and only home gets it")
@@ -359,6 +365,168 @@ TEST("what ends, refuses and modes carry comes back, and nonsense does not")
 	memset(refusal.text, 'x', sizeof(refusal.text));
 	refusal.error = htole32(100000);
 	CHECK(sdv_task_refusal_get(&refusal, text) == EPROTO && strlen(text) == 123);
+}
+
+static uint8_t remote_payload[SDV_TASK_MAX_PAYLOAD],
+	remote_data[SUPERDEV_TASK_MAX_REMOTE] __attribute__((aligned(8)));
+
+static struct superdev_remote_request ask_of(uint32_t op)
+{
+	return (struct superdev_remote_request){ .id = 7, .cookie = 1, .op = op };
+}
+
+static int ask_check(const struct superdev_remote_request *ask, uint32_t data_length)
+{
+	struct superdev_remote_request got;
+	uint32_t len = sdv_task_request_put(ask, remote_data, remote_payload);
+
+	CHECK(len);
+	return sdv_task_request_get(remote_payload,
+				    (uint32_t)sizeof(struct superdev_task_request) + data_length, &got,
+				    remote_data);
+}
+
+TEST("what a kernel asks for is what home reads")
+{
+	struct superdev_remote_request ask = ask_of(SUPERDEV_REMOTE_WRITE), got;
+	struct superdev_remote_lock lock = { .owner = 5, .start = 10, .end = INT64_MAX, .type = F_WRLCK },
+				    same;
+	uint32_t len;
+
+	ask.flags = SUPERDEV_REMOTE_F_OFFSET | SUPERDEV_REMOTE_F_APPEND | SUPERDEV_REMOTE_F_DETACHED;
+	ask.offset = 1ll << 40;
+	ask.data_length = 3;
+	len = sdv_task_request_put(&ask, "abc", remote_payload);
+	CHECK(len == sizeof(struct superdev_task_request) + 3);
+	CHECK(!sdv_task_request_get(remote_payload, len, &got, remote_data));
+	CHECK(got.id == 7 && got.cookie == 1 && got.op == ask.op && got.offset == ask.offset);
+	CHECK(got.flags == (SUPERDEV_REMOTE_F_OFFSET | SUPERDEV_REMOTE_F_APPEND));
+	CHECK(got.data_length == 3 && !memcmp(remote_data, "abc", 3));
+
+	ask = ask_of(SUPERDEV_REMOTE_LOCK);
+	ask.command = F_SETLKW;
+	ask.data_length = sizeof(lock);
+	len = sdv_task_request_put(&ask, &lock, remote_payload);
+	CHECK(!sdv_task_request_get(remote_payload, len, &got, remote_data));
+	memcpy(&same, remote_data, sizeof(same));
+	CHECK(got.command == F_SETLKW && !memcmp(&lock, &same, sizeof(lock)));
+
+	ask = ask_of(SUPERDEV_REMOTE_IOCTL);
+	ask.command = FIONREAD;
+	ask.length = 4;
+	len = sdv_task_request_put(&ask, NULL, remote_payload);
+	CHECK(!sdv_task_request_get(remote_payload, len, &got, remote_data) && got.command == FIONREAD);
+	ask.command = TCGETS;
+	CHECK(!sdv_task_request_put(&ask, NULL, remote_payload));
+
+	ask = ask_of(SUPERDEV_REMOTE_INTERRUPT);
+	len = sdv_task_request_put(&ask, NULL, remote_payload);
+	CHECK(!sdv_task_request_get(remote_payload, len, &got, remote_data) && got.id == 7 && !got.cookie);
+}
+
+TEST("operations that can't be, and numbers that they can't have, are refused")
+{
+	struct superdev_remote_request ask = ask_of(SUPERDEV_REMOTE_READ);
+
+	CHECK(!ask_check(&ask, 0));
+	CHECK(ask_check(&ask, 1) == -EPROTO);
+	ask.length = SUPERDEV_TASK_MAX_REMOTE + 1;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_READ);
+	ask.offset = -1;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_READ);
+	ask.flags = SUPERDEV_REMOTE_F_APPEND;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_READ);
+	ask.cookie = 0;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_READ);
+	ask.id = 0;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_SEEK);
+	ask.offset = -1;
+	ask.command = 2;
+	CHECK(!ask_check(&ask, 0));
+	ask.command = 8;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_OPEN);
+	ask.argument = SUPERDEV_REMOTE_COOKIE_OURS | 1;
+	CHECK(!ask_check(&ask, 0));
+	/* It is not for a lender to make a file that truncates. */
+	ask.command = O_TRUNC;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask.command = 0;
+	ask.argument = 1;
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(SUPERDEV_REMOTE_RELEASE);
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask.id = 0;
+	CHECK(!ask_check(&ask, 0));
+	ask = ask_of(SUPERDEV_REMOTE_INTERRUPT + 1);
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+	ask = ask_of(0);
+	CHECK(ask_check(&ask, 0) == -EPROTO);
+}
+
+TEST("an answer is what home said, with its users as they are here")
+{
+	static uint8_t message[SUPERDEV_REMOTE_MESSAGE_MAX] __attribute__((aligned(8)));
+	struct superdev_remote_reply *got = (void *)message,
+				     reply = { .id = 9, .result = 2, .length = 2, .sequence = 4, .ready = 5 };
+	struct superdev_remote_attr attr = { .size = 99, .uid = 1000, .gid = 70000, .blksize = 4096 }, same;
+	uint64_t opened = 1;
+	uint32_t len = sdv_task_answer_put(SUPERDEV_REMOTE_READ, &reply, "hi", remote_payload);
+
+	CHECK(!sdv_task_answer_get(remote_payload, len, 1u << 20, got, &opened) && !opened);
+	CHECK(got->id == 9 && got->type == SUPERDEV_REMOTE_REPLY && got->result == 2 && got->length == 2);
+	CHECK(got->sequence == 4 && got->ready == 5 && !memcmp(got + 1, "hi", 2));
+
+	reply = (struct superdev_remote_reply){ .id = 9, .length = sizeof(attr) };
+	len = sdv_task_answer_put(SUPERDEV_REMOTE_GETATTR, &reply, &attr, remote_payload);
+	CHECK(!sdv_task_answer_get(remote_payload, len, 1u << 20, got, &opened));
+	memcpy(&same, got + 1, sizeof(same));
+	CHECK(same.size == 99 && same.uid == (1u << 20) + 1000 && same.gid > (1u << 20) + 65535);
+
+	reply = (struct superdev_remote_reply){ .id = 9, .cookie = SUPERDEV_REMOTE_COOKIE_OURS | 3 };
+	len = sdv_task_answer_put(SUPERDEV_REMOTE_OPEN, &reply, NULL, remote_payload);
+	CHECK(!sdv_task_answer_get(remote_payload, len, 0, got, &opened));
+	CHECK(!got->cookie && opened == (SUPERDEV_REMOTE_COOKIE_OURS | 3));
+
+	/* News. */
+	reply = (struct superdev_remote_reply){ .cookie = 2, .sequence = 1, .ready = 1 };
+	len = sdv_task_answer_put(0, &reply, NULL, remote_payload);
+	CHECK(!sdv_task_answer_get(remote_payload, len, 0, got, &opened));
+	CHECK(got->type == SUPERDEV_REMOTE_READY && got->cookie == 2 && !got->id);
+}
+
+TEST("answers that can't be are refused")
+{
+	static uint8_t message[SUPERDEV_REMOTE_MESSAGE_MAX] __attribute__((aligned(8)));
+	const struct {
+		uint32_t op;
+		struct superdev_remote_reply reply;
+	} bad[] = {
+		{ SUPERDEV_REMOTE_READ, { .id = 0 } },
+		{ 0, { .id = 1 } },
+		{ SUPERDEV_REMOTE_RELEASE, { .id = 1 } },
+		{ 99, { .id = 1 } },
+		{ SUPERDEV_REMOTE_READ, { .id = 1, .result = -134 } },
+		{ SUPERDEV_REMOTE_READ, { .id = 1, .result = INT64_MIN } },
+		{ SUPERDEV_REMOTE_READ, { .id = 1, .ready = 1u << 20, .sequence = 1 } },
+		{ SUPERDEV_REMOTE_READ, { .id = 1, .result = -1, .length = 1 } },
+		{ SUPERDEV_REMOTE_WRITE, { .id = 1, .result = 1, .length = 1 } },
+		{ SUPERDEV_REMOTE_GETATTR, { .id = 1, .length = 0 } },
+	};
+	struct superdev_remote_reply *got = (void *)message;
+	uint64_t opened;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		uint32_t len = sdv_task_answer_put(bad[i].op, &bad[i].reply, "x", remote_payload);
+
+		CHECK(sdv_task_answer_get(remote_payload, len, 0, got, &opened) == -EPROTO);
+	}
+	CHECK(sdv_task_answer_get(remote_payload, 39, 0, got, &opened) == -EPROTO);
 }
 
 int main(void)

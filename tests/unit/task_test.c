@@ -465,6 +465,33 @@ TEST("a lender that says nonsense does not run the program, home does")
 	CHECK(!job_ran_there() && job_exited(5));
 }
 
+static int tokens[2];
+
+static void has_tokens(void)
+{
+	char flags[64];
+
+	snprintf(flags, sizeof(flags), " -j3 --jobserver-auth=%d,%d", tokens[0], tokens[1]);
+	setenv("MAKEFLAGS", flags, 1);
+	fcntl(tokens[0], F_SETFD, 0);
+	fcntl(tokens[1], F_SETFD, 0);
+}
+
+TEST("make's tokens are not read ahead: where they would be, the program runs here")
+{
+	char text[8];
+
+	CHECK(!pipe2(tokens, O_CLOEXEC) && write(tokens[1], "++", 2) == 2);
+	job_new("exit 3");
+	job.setup = has_tokens;
+	job_start();
+	job_end();
+	CHECK(!job_ran_there() && job_exited(3));
+	CHECK(read(tokens[0], text, sizeof(text)) == 2);
+	close(tokens[0]);
+	close(tokens[1]);
+}
+
 TEST("a signal that comes before the start is the program's, here")
 {
 	job_new("echo here; exec sleep 100");

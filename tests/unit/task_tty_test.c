@@ -120,6 +120,17 @@ static void tty_start(const char *script, bool is_background)
 	job.out_fd = tty.master;
 }
 
+/* What next becomes of the job. */
+static int tty_event(void)
+{
+	struct pollfd poller = { .fd = tty.events, .events = POLLIN };
+	int status;
+
+	CHECK(poll(&poller, 1, JOB_SECONDS * 1000) == 1);
+	CHECK(read(tty.events, &status, sizeof(status)) == sizeof(status));
+	return status;
+}
+
 static void tty_read(const char *what)
 {
 	int64_t end = job_now_ms() + JOB_SECONDS * 1000;
@@ -135,7 +146,8 @@ static void tty_read(const char *what)
 			continue;
 		n = read(tty.master, job.out + job.out_len, JOB_TEXT - 1 - job.out_len);
 		if (n <= 0)
-			printf("# at the end: %s\n", job.out);
+			printf("# at the end: %s; what became of the job: %x\n", job.out,
+			       (unsigned int)tty_event());
 		CHECK(n > 0);
 		job.out_len += (size_t)n;
 		job.out[job.out_len] = 0;
@@ -150,17 +162,6 @@ static void tty_type(const char *text)
 static void tty_command(char command)
 {
 	CHECK(write(tty.control, &command, 1) == 1);
-}
-
-/* What next becomes of the job. */
-static int tty_event(void)
-{
-	struct pollfd poller = { .fd = tty.events, .events = POLLIN };
-	int status;
-
-	CHECK(poll(&poller, 1, JOB_SECONDS * 1000) == 1);
-	CHECK(read(tty.events, &status, sizeof(status)) == sizeof(status));
-	return status;
 }
 
 static void tty_ends(int status)
