@@ -400,6 +400,7 @@ struct superdev_fs_lock {
  * @SUPERDEV_TASK_GONE: lender: so is the last process that it left behind
  * @SUPERDEV_TASK_REMOTE: lender: do this to a file of home; struct superdev_task_request
  * @SUPERDEV_TASK_ANSWER: home: what came of it, or news of a file; struct superdev_task_answer
+ * @SUPERDEV_TASK_USED: lender: what the program has used so far; struct superdev_task_used
  *
  * Operations of the cpu class, on a connection that carries one task; see Documentation/tasks.
  */
@@ -418,6 +419,7 @@ enum superdev_task_op {
 	SUPERDEV_TASK_GONE	= 75,
 	SUPERDEV_TASK_REMOTE	= 76,
 	SUPERDEV_TASK_ANSWER	= 77,
+	SUPERDEV_TASK_USED	= 78,
 };
 
 #define SUPERDEV_TASK_MAX_DATA		(64u << 10)	/* payload of a frame, but for the next */
@@ -560,16 +562,11 @@ struct superdev_task_refusal {
 	__u8	text[124];	/* UTF-8, a zero at the end */
 };
 
-/* superdev_task_exit.flags */
-#define SUPERDEV_TASK_EXIT_CORE		(1u << 0)	/* a core was dumped */
-#define SUPERDEV_TASK_EXIT_REMAINS	(1u << 1)	/* processes that it started run on */
-
-/* How it ended: by @signal, or where that is 0 with @code; what it and its children used. */
-struct superdev_task_exit {
-	__le32	code;
-	__le32	signal;
-	__le32	flags;
-	__le32	reserved;
+/*
+ * What the program has used, with the children that it has waited for, as getrusage(2) counts.
+ * USED: 0 where it is not known before the end, and never less than before; EXIT: in all.
+ */
+struct superdev_task_used {
 	__le64	utime_us;
 	__le64	stime_us;
 	__le64	maxrss_kb;
@@ -579,6 +576,19 @@ struct superdev_task_exit {
 	__le64	oublock;
 	__le64	nvcsw;
 	__le64	nivcsw;
+};
+
+/* superdev_task_exit.flags */
+#define SUPERDEV_TASK_EXIT_CORE		(1u << 0)	/* a core was dumped */
+#define SUPERDEV_TASK_EXIT_REMAINS	(1u << 1)	/* processes that it started run on */
+
+/* How it ended: by @signal, or where that is 0 with @code. */
+struct superdev_task_exit {
+	__le32	code;
+	__le32	signal;
+	__le32	flags;
+	__le32	reserved;
+	struct superdev_task_used used;
 };
 
 /*
@@ -722,6 +732,7 @@ _Static_assert(sizeof(struct superdev_task_fd) == 16, "superdev_task_fd is 16 by
 _Static_assert(sizeof(struct superdev_task_modes) == 48, "superdev_task_modes is 48 bytes");
 _Static_assert(sizeof(struct superdev_task_image) == 408, "superdev_task_image is 408 bytes");
 _Static_assert(sizeof(struct superdev_task_refusal) == 128, "superdev_task_refusal is 128 bytes");
+_Static_assert(sizeof(struct superdev_task_used) == 72, "superdev_task_used is 72 bytes");
 _Static_assert(sizeof(struct superdev_task_exit) == 88, "superdev_task_exit is 88 bytes");
 _Static_assert(sizeof(struct superdev_task_request) == 48, "superdev_task_request is 48 bytes");
 _Static_assert(sizeof(struct superdev_task_answer) == 40, "superdev_task_answer is 40 bytes");

@@ -149,15 +149,17 @@ static void exit_fill(struct sdv_task_exit *end, int status, const struct rusage
 		.code = WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status) : 0,
 		.signal = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0,
 		.flags = WIFSIGNALED(status) && WCOREDUMP(status) ? SUPERDEV_TASK_EXIT_CORE : 0,
-		.utime_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec,
-		.stime_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec,
-		.maxrss_kb = (uint64_t)usage->ru_maxrss,
-		.minflt = (uint64_t)usage->ru_minflt,
-		.majflt = (uint64_t)usage->ru_majflt,
-		.inblock = (uint64_t)usage->ru_inblock,
-		.oublock = (uint64_t)usage->ru_oublock,
-		.nvcsw = (uint64_t)usage->ru_nvcsw,
-		.nivcsw = (uint64_t)usage->ru_nivcsw,
+		.used = {
+			.utime_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec,
+			.stime_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec,
+			.maxrss_kb = (uint64_t)usage->ru_maxrss,
+			.minflt = (uint64_t)usage->ru_minflt,
+			.majflt = (uint64_t)usage->ru_majflt,
+			.inblock = (uint64_t)usage->ru_inblock,
+			.oublock = (uint64_t)usage->ru_oublock,
+			.nvcsw = (uint64_t)usage->ru_nvcsw,
+			.nivcsw = (uint64_t)usage->ru_nivcsw,
+		},
 	};
 }
 

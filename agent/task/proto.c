@@ -20,7 +20,7 @@
 
 #define HOME   (1u << SDV_TASK_HOME)
 #define LENDER (1u << SDV_TASK_LENDER)
-#define NR_OPS (SUPERDEV_TASK_ANSWER - SUPERDEV_TASK_EXEC + 1)
+#define NR_OPS (SUPERDEV_TASK_USED - SUPERDEV_TASK_EXEC + 1)
 
 /* What each operation may look like; a request has no status, and only EXEC has a reply. */
 static const struct op_rule {
@@ -53,6 +53,8 @@ static const struct op_rule {
 	OP(ANSWER) = { sizeof(struct superdev_task_answer),
 		       sizeof(struct superdev_task_answer) + SUPERDEV_TASK_MAX_REMOTE, LENDER, false, 0, 0,
 		       0 },
+	OP(USED) = { sizeof(struct superdev_task_used), sizeof(struct superdev_task_used), HOME, false, 0, 0,
+		     0 },
 #undef OP
 };
 
@@ -437,12 +439,9 @@ void sdv_task_modes_put(struct superdev_task_modes *ret_modes, const struct sdv_
 	memcpy(ret_modes->cc, modes->cc, sizeof(ret_modes->cc));
 }
 
-int sdv_task_exit_get(const struct superdev_task_exit *payload, struct sdv_task_exit *ret_exit)
+void sdv_task_used_get(const struct superdev_task_used *payload, struct sdv_task_used *ret_used)
 {
-	*ret_exit = (struct sdv_task_exit){
-		.code = le32toh(payload->code),
-		.signal = le32toh(payload->signal),
-		.flags = le32toh(payload->flags),
+	*ret_used = (struct sdv_task_used){
 		.utime_us = le64toh(payload->utime_us),
 		.stime_us = le64toh(payload->stime_us),
 		.maxrss_kb = le64toh(payload->maxrss_kb),
@@ -453,6 +452,31 @@ int sdv_task_exit_get(const struct superdev_task_exit *payload, struct sdv_task_
 		.nvcsw = le64toh(payload->nvcsw),
 		.nivcsw = le64toh(payload->nivcsw),
 	};
+}
+
+void sdv_task_used_put(struct superdev_task_used *ret_payload, const struct sdv_task_used *used)
+{
+	*ret_payload = (struct superdev_task_used){
+		.utime_us = htole64(used->utime_us),
+		.stime_us = htole64(used->stime_us),
+		.maxrss_kb = htole64(used->maxrss_kb),
+		.minflt = htole64(used->minflt),
+		.majflt = htole64(used->majflt),
+		.inblock = htole64(used->inblock),
+		.oublock = htole64(used->oublock),
+		.nvcsw = htole64(used->nvcsw),
+		.nivcsw = htole64(used->nivcsw),
+	};
+}
+
+int sdv_task_exit_get(const struct superdev_task_exit *payload, struct sdv_task_exit *ret_exit)
+{
+	*ret_exit = (struct sdv_task_exit){
+		.code = le32toh(payload->code),
+		.signal = le32toh(payload->signal),
+		.flags = le32toh(payload->flags),
+	};
+	sdv_task_used_get(&payload->used, &ret_exit->used);
 	if (ret_exit->code > 255 || ret_exit->signal > MAX_SIG || payload->reserved ||
 	    ret_exit->flags & ~(SUPERDEV_TASK_EXIT_CORE | SUPERDEV_TASK_EXIT_REMAINS))
 		return -EINVAL;
@@ -465,16 +489,8 @@ void sdv_task_exit_put(struct superdev_task_exit *ret_payload, const struct sdv_
 		.code = htole32(end->code),
 		.signal = htole32(end->signal),
 		.flags = htole32(end->flags),
-		.utime_us = htole64(end->utime_us),
-		.stime_us = htole64(end->stime_us),
-		.maxrss_kb = htole64(end->maxrss_kb),
-		.minflt = htole64(end->minflt),
-		.majflt = htole64(end->majflt),
-		.inblock = htole64(end->inblock),
-		.oublock = htole64(end->oublock),
-		.nvcsw = htole64(end->nvcsw),
-		.nivcsw = htole64(end->nivcsw),
 	};
+	sdv_task_used_put(&ret_payload->used, &end->used);
 }
 
 int sdv_task_refusal_get(const struct superdev_task_refusal *payload, char ret_text[124])

@@ -128,9 +128,17 @@ void sdv_task_strings(const char *data, uint32_t nr, char **ret_strings);
 int sdv_task_modes_get(const struct superdev_task_modes *modes, struct sdv_task_modes *ret_modes);
 void sdv_task_modes_put(struct superdev_task_modes *ret_modes, const struct sdv_task_modes *modes);
 
+/* What a program used; any number is one, the kernel judges what a machine can have done. */
+struct sdv_task_used {
+	uint64_t utime_us, stime_us, maxrss_kb, minflt, majflt, inblock, oublock, nvcsw, nivcsw;
+};
+
+void sdv_task_used_get(const struct superdev_task_used *payload, struct sdv_task_used *ret_used);
+void sdv_task_used_put(struct superdev_task_used *ret_payload, const struct sdv_task_used *used);
+
 struct sdv_task_exit {
 	uint32_t code, signal, flags;
-	uint64_t utime_us, stime_us, maxrss_kb, minflt, majflt, inblock, oublock, nvcsw, nivcsw;
+	struct sdv_task_used used;
 };
 
 /* -EINVAL: no such signal, a code above 255, an unknown flag. */

@@ -88,9 +88,12 @@ static void payload_try(const struct sdv_head *head, const uint8_t *payload)
 	union {
 		struct superdev_task_modes modes;
 		struct superdev_task_exit end;
+		struct superdev_task_used used;
 		struct superdev_task_refusal refusal;
 	} bytes;
+	struct superdev_task_used again;
 	struct sdv_task_modes modes;
+	struct sdv_task_used used;
 	struct sdv_task_exit end;
 	char text[124];
 
@@ -104,6 +107,12 @@ static void payload_try(const struct sdv_head *head, const uint8_t *payload)
 	} else if (head->op == SUPERDEV_TASK_EXIT) {
 		memcpy(&bytes, payload, sizeof(bytes.end));
 		if (!sdv_task_exit_get(&bytes.end, &end) && end.signal > 64)
+			abort();
+	} else if (head->op == SUPERDEV_TASK_USED) {
+		memcpy(&bytes, payload, sizeof(bytes.used));
+		sdv_task_used_get(&bytes.used, &used);
+		sdv_task_used_put(&again, &used);
+		if (memcmp(&again, &bytes.used, sizeof(again)) != 0)
 			abort();
 	}
 }

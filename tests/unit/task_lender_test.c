@@ -168,7 +168,7 @@ TEST("a home that does as it should is served")
 		CHECK(head.op == SUPERDEV_TASK_EOF || head.op == SUPERDEV_TASK_CLOSE);
 	memcpy(&bytes, payload, sizeof(bytes));
 	CHECK(!sdv_task_exit_get(&bytes, &end) && end.code == 3 && !end.signal && !end.flags);
-	CHECK(end.maxrss_kb > 0);
+	CHECK(end.used.maxrss_kb > 0);
 	lender_ends();
 }
 

@@ -63,6 +63,7 @@ TEST("each operation goes one way, or both")
 		{ SUPERDEV_TASK_GONE, 0, 0, true, false },
 		{ SUPERDEV_TASK_REMOTE, sizeof(struct superdev_task_request), 0, true, false },
 		{ SUPERDEV_TASK_ANSWER, sizeof(struct superdev_task_answer), 0, false, true },
+		{ SUPERDEV_TASK_USED, sizeof(struct superdev_task_used), 0, true, false },
 	};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
@@ -72,7 +73,7 @@ TEST("each operation goes one way, or both")
 		      (ops[i].to_lender ? 0 : -EPROTO));
 	}
 	CHECK(check(SUPERDEV_TASK_EXEC - 1, 0, 0, 0, 0, SDV_TASK_LENDER) == -EPROTO);
-	CHECK(check(SUPERDEV_TASK_ANSWER + 1, 0, 0, 0, 0, SDV_TASK_HOME) == -EPROTO);
+	CHECK(check(SUPERDEV_TASK_USED + 1, 0, 0, 0, 0, SDV_TASK_HOME) == -EPROTO);
 }
 
 TEST("EXEC alone has a reply, of one size, and only home gets it")
@@ -101,6 +102,17 @@ TEST("lengths, streams and numbers have their limits")
 	CHECK(check(SUPERDEV_TASK_SIGNAL, 0, 2, 15, 0, SDV_TASK_LENDER) == -EPROTO);
 	CHECK(check(SUPERDEV_TASK_EXEC, 0, 0, SUPERDEV_TASK_MAX_IMAGE + 1, 5, SDV_TASK_LENDER) == -EPROTO);
 	CHECK(check(SUPERDEV_TASK_EXEC, 0, 0, 100, 5, SDV_TASK_LENDER) == -EPROTO);
+}
+
+TEST("what was used is of one size, and of no stream")
+{
+	const uint32_t size = sizeof(struct superdev_task_used);
+
+	CHECK(check(SUPERDEV_TASK_USED, 0, 0, 0, size - 8, SDV_TASK_HOME) == -EMSGSIZE);
+	CHECK(check(SUPERDEV_TASK_USED, 0, 0, 0, size + 8, SDV_TASK_HOME) == -EMSGSIZE);
+	CHECK(check(SUPERDEV_TASK_USED, 0, 1, 0, size, SDV_TASK_HOME) == -EPROTO);
+	CHECK(check(SUPERDEV_TASK_USED, 0, 0, 1, size, SDV_TASK_HOME) == -EPROTO);
+	CHECK(check(SUPERDEV_TASK_USED, SUPERDEV_F_REPLY, 0, 0, size, SDV_TASK_HOME) == -EPROTO);
 }
 
 TEST("frames of another lease or epoch, and replies with a wrong status, are refused")
@@ -347,8 +359,13 @@ TEST("a table of descriptors that contradicts itself is refused")
 
 TEST("what ends, refuses and modes carry comes back, and nonsense does not")
 {
-	struct sdv_task_exit end = { .code = 255, .flags = 2, .utime_us = 1ull << 40, .nivcsw = 3 }, got;
+	struct sdv_task_exit end = { .code = 255,
+				     .flags = 2,
+				     .used = { .utime_us = 1ull << 40, .nivcsw = 3 } },
+			     got;
+	struct sdv_task_used used = { 1, 2, 3, 4, 5, 6, 7, 8, UINT64_MAX }, got_used;
 	struct superdev_task_exit exit_bytes;
+	struct superdev_task_used used_bytes;
 	struct superdev_task_refusal refusal;
 	char text[124];
 
@@ -359,6 +376,10 @@ TEST("what ends, refuses and modes carry comes back, and nonsense does not")
 	exit_bytes.signal = 0;
 	exit_bytes.code = htole32(256);
 	CHECK(sdv_task_exit_get(&exit_bytes, &got) == -EINVAL);
+
+	sdv_task_used_put(&used_bytes, &used);
+	sdv_task_used_get(&used_bytes, &got_used);
+	CHECK(!memcmp(&got_used, &used, sizeof(used)) && used_bytes.nvcsw == htole64(8));
 
 	sdv_task_refusal_put(&refusal, ENOENT, "no \033[2Jsuch");
 	CHECK(sdv_task_refusal_get(&refusal, text) == ENOENT && !strcmp(text, "no ?[2Jsuch"));
