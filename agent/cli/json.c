@@ -316,6 +316,7 @@ json_object *cli_json_task(const struct sdv_task_info *task)
 {
 	bool is_remote = SDV_HAS(task, SUPERDEV_A_TASK_LEASE);
 	bool has_figures = SDV_HAS(task, SUPERDEV_A_TASK_CPUS);
+	bool has_used = SDV_HAS(task, SUPERDEV_A_TASK_UTIME_US);
 	json_object *json = json_object_new_object(), *array = json_object_new_array();
 
 	add_number(json, "pid", true, task->pid);
@@ -329,6 +330,10 @@ json_object *cli_json_task(const struct sdv_task_info *task)
 	add_number(json, "since_ns", true, task->since_ns);
 	add_number(json, "took_ns", SDV_HAS(task, SUPERDEV_A_TASK_TOOK_NS), task->took_ns);
 	json_object_object_add(json, "ended", json_object_new_boolean(task->ended));
+	add_number(json, "used_us", has_used, task->utime_us + task->stime_us);
+	add_number(json, "utime_us", has_used, task->utime_us);
+	add_number(json, "stime_us", has_used, task->stime_us);
+	add_number(json, "maxrss_kb", has_used && task->maxrss_kb, task->maxrss_kb);
 	add_number(json, "cpus", has_figures, task->cpus);
 	add_number(json, "load_hundredths", has_figures, task->load);
 	add_number(json, "runs", SDV_HAS(task, SUPERDEV_A_TASK_RUNS), task->runs);

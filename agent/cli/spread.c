@@ -146,7 +146,7 @@ struct list {
 static void take(void *arg, const struct sdv_event *event)
 {
 	const struct sdv_task_info *task = &event->task;
-	char where[2 * SDV_NAME_SIZE], since[64];
+	char where[2 * SDV_NAME_SIZE], since[64], used[CLI_SIZE_TEXT] = "-";
 	struct list *list = arg;
 	uint64_t cpu_us = 0;
 	bool has_cpu = deputy_cpu_us(task->pid, &cpu_us);
@@ -165,8 +165,9 @@ static void take(void *arg, const struct sdv_event *event)
 	cli_cell(list->table, CLI_PLAIN, "%s", task->program);
 	cli_cell(list->table, CLI_PLAIN, "%s", where);
 	cli_cell(list->table, CLI_PLAIN, "%s", since);
-	/* What it uses there is told when it has ended. */
-	cli_cell(list->table, CLI_PLAIN, "-");
+	if (SDV_HAS(task, SUPERDEV_A_TASK_UTIME_US))
+		cli_used_format(task->utime_us + task->stime_us, used);
+	cli_cell(list->table, CLI_PLAIN, "%s", used);
 	cli_cell(list->table, CLI_PLAIN, "%s", task->why);
 	cli_row(list->table);
 }
@@ -280,7 +281,7 @@ static void figures_facts(struct cli_table *table, const struct sdv_task_info *t
 static void decision_print(const struct cli *cli, const struct sdv_task_info *task)
 {
 	struct cli_table *table = cli_table_new(cli);
-	char where[2 * SDV_NAME_SIZE], since[64];
+	char where[2 * SDV_NAME_SIZE], since[64], used[CLI_SIZE_TEXT];
 
 	where_text(task, where, sizeof(where));
 	since_text(task->since_ns, since, sizeof(since));
@@ -291,6 +292,10 @@ static void decision_print(const struct cli *cli, const struct sdv_task_info *ta
 	if (*task->policy)
 		fact(table, "policy", "%s, in %" PRIu64 ".%03" PRIu64 " us", task->policy,
 		     task->took_ns / 1000, task->took_ns % 1000);
+	if (SDV_HAS(task, SUPERDEV_A_TASK_UTIME_US)) {
+		cli_used_format(task->utime_us + task->stime_us, used);
+		fact(table, "used there", "%s", used);
+	}
 	figures_facts(table, task);
 	cli_facts_print(table);
 }

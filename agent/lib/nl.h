@@ -156,6 +156,8 @@ struct sdv_task_info {
 	bool ended;
 	uint32_t cpus, load, runs, remote_runs, leases;
 	uint64_t wall_us, cpu_us, remote_us;
+	/* What it used where it ran, as getrusage(2) counts. */
+	uint64_t utime_us, stime_us, maxrss_kb, minflt, majflt, inblock, oublock, nvcsw, nivcsw;
 	struct sdv_candidate candidate[SDV_CANDIDATES];
 	unsigned int nr_candidates;
 };

@@ -171,6 +171,15 @@ static const struct sdv_nl_field task_fields[] = {
 	FIELD(sdv_task_info, remote_us, TASK, REMOTE_US, U64),
 	FIELD(sdv_task_info, leases, TASK, LEASES, U32),
 	FIELD(sdv_task_info, candidate, TASK, CANDIDATE, CANDIDATE),
+	FIELD(sdv_task_info, utime_us, TASK, UTIME_US, U64),
+	FIELD(sdv_task_info, stime_us, TASK, STIME_US, U64),
+	FIELD(sdv_task_info, maxrss_kb, TASK, MAXRSS_KB, U64),
+	FIELD(sdv_task_info, minflt, TASK, MINFLT, U64),
+	FIELD(sdv_task_info, majflt, TASK, MAJFLT, U64),
+	FIELD(sdv_task_info, inblock, TASK, INBLOCK, U64),
+	FIELD(sdv_task_info, oublock, TASK, OUBLOCK, U64),
+	FIELD(sdv_task_info, nvcsw, TASK, NVCSW, U64),
+	FIELD(sdv_task_info, nivcsw, TASK, NIVCSW, U64),
 };
 
 static const struct sdv_nl_field property_fields[] = {

@@ -67,6 +67,16 @@ int sdv_deputy_ask(const char *path, uint32_t lease, int signals, struct sdv_fra
 		   char *ret_why, size_t size);
 
 /**
+ * sdv_deputy_used_tell - has the kernel know what the program used that we stand for
+ * @used:	since it began
+ *
+ * Our parent is then told of it by wait4(), and superdev(8) shows it.
+ * Return: 0; -EPERM: the kernel knows of no such program; -EINVAL: a figure is less than
+ * before; -ERANGE: one is absurd; -ENOENT: the module is not there; -errno.
+ */
+int sdv_deputy_used_tell(const struct sdv_task_used *used);
+
+/**
  * sdv_deputy_streams_add - gives @pump a stream for each of the table's
  * @remote:	bit n: for the program stream n is a remote file
  *

@@ -19,7 +19,7 @@ __bpf_kfunc_start_defs();
  * superdev_program_ran() - a run of a program is over
  * @program: which; see struct superdev_program
  * @wall_us: from its start to its end as this machine saw it, microseconds
- * @cpu_us: processor time that it took here, microseconds
+ * @cpu_us: processor time that it took here, and its children wherever, microseconds
  *
  * For programs of type tracing, while the process ends; not from interrupts.
  * Where the process stood for a program elsewhere, it is a run there, and what it

@@ -6,6 +6,7 @@
  * it, unless that process gives up and has it run here after all.
  */
 #include <linux/cred.h>
+#include <linux/math64.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -44,6 +45,7 @@ struct sdv_decision *sdv_decision_alloc(const char *program)
 	decision->pid = get_pid(current_pid());
 	decision->uid = current_uid();
 	decision->since_ns = ktime_get_real_ns();
+	decision->began_ns = ktime_get_boottime_ns();
 	sdv_copy_text(decision->program, sizeof(decision->program),
 		      len < sizeof(decision->program) ? program :
 		      program + len - (sizeof(decision->program) - 1));
@@ -139,10 +141,57 @@ int sdv_task_add(struct net *net, struct sdv_decision *decision)
 	ns->spread.generation++;
 	atomic_inc(&sdv_spread_users);
 	note(ns, decision);
+	decision->number = ns->spread.nr_decisions;
 	sdv_spread_sweep_later(ns);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(sdv_task_add);
+
+/* The copy of a task among the last decisions; NULL where others have taken its place. */
+static struct sdv_decision *copy_of(struct sdv_ns *ns, const struct sdv_decision *task)
+{
+	lockdep_assert_held(&ns->lock);
+	if (!task->number || ns->spread.nr_decisions - task->number >= SDV_DECISIONS)
+		return NULL;
+	return &ns->spread.ring[(task->number - 1) % SDV_DECISIONS];
+}
+
+/**
+ * sdv_task_used() - what the program has used that the caller's process stands for
+ * @net: the caller's namespace
+ * @used: since it began; what is more than last time goes to the process's account
+ * @ret_what: on -EINVAL and -ERANGE, the figure that is meant
+ *
+ * Context: process.  Sleeps.
+ * Return: 0; -EPERM: the process stands for no program; -EINVAL: a figure is less than
+ * it was; -ERANGE: one is more than any machine does in the time.
+ */
+int sdv_task_used(struct net *net, const struct sdv_used *used,
+		  enum sdv_used_what *ret_what)
+{
+	struct sdv_ns *ns = sdv_ns(net);
+	struct sdv_decision *task, *copy;
+	u64 took_ns;
+	int err;
+
+	guard(mutex)(&ns->lock);
+	task = xa_load(&ns->spread.tasks, number_of(current_pid()));
+	if (!task || task->pid != current_pid())
+		return -EPERM;
+	took_ns = ktime_get_boottime_ns() - task->began_ns;
+	err = sdv_used_check(&task->used, used, div_u64(took_ns, NSEC_PER_USEC), ret_what);
+	if (err)
+		return err;
+	sdv_used_charge(&task->used, used);
+	task->used = *used;
+	task->has_used = true;
+	copy = copy_of(ns, task);
+	if (copy) {
+		copy->used = *used;
+		copy->has_used = true;
+	}
+	return 0;
+}
 
 /**
  * sdv_task_is_current() - whether the caller's process stands for a program elsewhere

@@ -209,8 +209,21 @@ static const struct nla_policy superdev_lease_set_nl_policy[SUPERDEV_A_LEASE_PAT
 	[SUPERDEV_A_LEASE_PATHS] = { .type = NLA_NUL_STRING, .len = 1023, },
 };
 
+/* SUPERDEV_CMD_TASK_USED - do */
+static const struct nla_policy superdev_task_used_nl_policy[SUPERDEV_A_TASK_NIVCSW + 1] = {
+	[SUPERDEV_A_TASK_UTIME_US] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_STIME_US] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_MAXRSS_KB] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_MINFLT] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_MAJFLT] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_INBLOCK] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_OUBLOCK] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_NVCSW] = { .type = NLA_U64, },
+	[SUPERDEV_A_TASK_NIVCSW] = { .type = NLA_U64, },
+};
+
 /* Ops table for superdev */
-const struct genl_split_ops superdev_nl_ops[35] = {
+const struct genl_split_ops superdev_nl_ops[36] = {
 	{
 		.cmd	= SUPERDEV_CMD_AGENT_GET,
 		.doit	= superdev_nl_agent_get_doit,
@@ -467,6 +480,13 @@ const struct genl_split_ops superdev_nl_ops[35] = {
 		.policy		= superdev_lease_set_nl_policy,
 		.maxattr	= SUPERDEV_A_LEASE_PATHS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SUPERDEV_CMD_TASK_USED,
+		.doit		= superdev_nl_task_used_doit,
+		.policy		= superdev_task_used_nl_policy,
+		.maxattr	= SUPERDEV_A_TASK_NIVCSW,
+		.flags		= GENL_CMD_CAP_DO,
 	},
 };
 

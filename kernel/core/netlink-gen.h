@@ -15,7 +15,7 @@
 extern const struct nla_policy superdev_property_nl_policy[SUPERDEV_A_PROPERTY_TIME + 1];
 
 /* Ops table for superdev */
-extern const struct genl_split_ops superdev_nl_ops[35];
+extern const struct genl_split_ops superdev_nl_ops[36];
 
 int superdev_nl_command_begin(const struct genl_split_ops *ops,
 			      struct sk_buff *skb, struct genl_info *info);
@@ -67,6 +67,7 @@ int superdev_nl_decision_get_dumpit(struct sk_buff *skb,
 int superdev_nl_task_add_doit(struct sk_buff *skb, struct genl_info *info);
 int superdev_nl_task_check_doit(struct sk_buff *skb, struct genl_info *info);
 int superdev_nl_lease_set_doit(struct sk_buff *skb, struct genl_info *info);
+int superdev_nl_task_used_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	SUPERDEV_NLGRP_EVENTS,

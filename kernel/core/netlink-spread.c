@@ -219,6 +219,18 @@ static int put_figures(struct sk_buff *skb, const struct sdv_figures *figures)
 	return 0;
 }
 
+static_assert(SUPERDEV_A_TASK_NIVCSW - SUPERDEV_A_TASK_UTIME_US + 1 == SDV_USED_NR);
+
+static int put_used(struct sk_buff *skb, const struct sdv_decision *decision)
+{
+	unsigned int i;
+
+	for (i = 0; decision->has_used && i < SDV_USED_NR; i++)
+		if (put_u64(skb, SUPERDEV_A_TASK_UTIME_US + i, decision->used.figure[i]))
+			return -EMSGSIZE;
+	return 0;
+}
+
 /* A decision as the caller sees pids and users, with all that it rests on. */
 static int fill_decision(struct sk_buff *skb, const struct sdv_to *to, const void *object)
 {
@@ -242,7 +254,7 @@ static int fill_decision(struct sk_buff *skb, const struct sdv_to *to, const voi
 	    put_u64(skb, SUPERDEV_A_TASK_SINCE, decision->since_ns) ||
 	    (choice->took_ns && put_u64(skb, SUPERDEV_A_TASK_TOOK_NS, choice->took_ns)) ||
 	    (sdv_pid_has_ended(decision->pid) && nla_put_flag(skb, SUPERDEV_A_TASK_ENDED)) ||
-	    put_figures(skb, &decision->figures)) {
+	    put_figures(skb, &decision->figures) || put_used(skb, decision)) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;
 	}
@@ -313,6 +325,32 @@ int superdev_nl_task_add_doit(struct sk_buff *skb, struct genl_info *info)
 		/* The registry's now. */
 		decision = NULL;
 	return err;
+}
+
+int superdev_nl_task_used_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *attr;
+	enum sdv_used_what what;
+	struct sdv_used used;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < SDV_USED_NR; i++) {
+		err = sdv_require(info, SUPERDEV_A_TASK_UTIME_US + i, "one of the figures");
+		if (err)
+			return err;
+		used.figure[i] = nla_get_u64(info->attrs[SUPERDEV_A_TASK_UTIME_US + i]);
+	}
+	err = sdv_task_used(genl_info_net(info), &used, &what);
+	if (err == -EPERM)
+		return sdv_refuse(info->extack, NULL, err,
+				  "the sender stands for no program that is elsewhere");
+	if (!err)
+		return 0;
+	attr = info->attrs[SUPERDEV_A_TASK_UTIME_US + what];
+	return sdv_refuse(info->extack, attr, err, err == -EINVAL ?
+			  "the program had used more than %llu already" :
+			  "no machine does that much in the time: %llu", nla_get_u64(attr));
 }
 
 int superdev_nl_task_check_doit(struct sk_buff *skb, struct genl_info *info)

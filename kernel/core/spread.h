@@ -4,8 +4,8 @@
  *
  * spread.c has the cgroups that are set to spread and what keeps a process here
  * whatever a policy says; decision.c remembers programs that are elsewhere, and the
- * last decisions.  A class module asks when a program starts and tells what became
- * of it; netlink-spread.c shows.
+ * last decisions; used.c what these programs use.  A class module asks when a program
+ * starts and tells what became of it; netlink-spread.c shows.
  */
 #ifndef _SUPERDEV_SPREAD_H
 #define _SUPERDEV_SPREAD_H
@@ -42,22 +42,52 @@ struct sdv_spread_cgroup {
 	char		path[];
 };
 
+/* As the attributes of task-used are ordered. */
+enum sdv_used_what {
+	SDV_USED_UTIME,		/* microseconds */
+	SDV_USED_STIME,
+	SDV_USED_MAXRSS,	/* KiB */
+	SDV_USED_MINFLT,
+	SDV_USED_MAJFLT,
+	SDV_USED_INBLOCK,	/* 512 bytes */
+	SDV_USED_OUBLOCK,
+	SDV_USED_NVCSW,
+	SDV_USED_NIVCSW,
+	SDV_USED_NR,
+};
+
+/**
+ * struct sdv_used - what a program has used since it began, as getrusage(2) counts
+ * @figure:	by enum sdv_used_what
+ */
+struct sdv_used {
+	u64	figure[SDV_USED_NR];
+};
+
 /**
  * struct sdv_decision - where a program went, and why
  * @pid:	of the process, a reference
  * @uid:	its user
  * @since_ns:	when, since 1970
+ * @began_ns:	the same, since the machine was started
  * @program:	as it was named; of a long one the end
  * @choice:	what was decided; no lease, it runs here
  * @figures:	what that rests on; zeroes where no policy was asked
+ * @number:	of the copy among the last decisions, from 1; 0, there is none
+ * @has_used:	its lender has said what it used
+ * @used:	that
  */
 struct sdv_decision {
 	struct pid		*pid;
 	kuid_t			uid;
 	u64			since_ns;
+	u64			began_ns;
 	char			program[SDV_POLICY_PATH_SIZE];
 	struct sdv_choice	choice;
 	struct sdv_figures	figures;
+	u64			number;
+	bool			has_used;
+	struct sdv_used		used;
 };
 
 /**
@@ -134,9 +164,16 @@ void sdv_task_end(struct net *net, const char *why);
 bool sdv_device_has_tasks(const struct sdv_device *sdev);
 
 /* decision.c; for core. */
+int sdv_task_used(struct net *net, const struct sdv_used *used,
+		  enum sdv_used_what *ret_what);
 bool sdv_pid_has_ended(struct pid *pid);
 void sdv_task_sweep(struct sdv_ns *ns);
 void sdv_decision_exit(struct sdv_ns *ns);
+
+/* used.c; for decision.c. */
+int sdv_used_check(const struct sdv_used *was, const struct sdv_used *now, u64 took_us,
+		   enum sdv_used_what *ret_what);
+void sdv_used_charge(const struct sdv_used *was, const struct sdv_used *now);
 
 /* netlink-spread.c */
 void sdv_notify_spread(struct sdv_ns *ns, const struct sdv_spread_cgroup *spread);

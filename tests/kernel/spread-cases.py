@@ -6,7 +6,7 @@
 
 Runs in that cgroup, with a policy that sends away all that it is asked.
 """
-import ctypes, ctypes.util, errno, json, os, shutil, signal, struct, subprocess, sys, threading
+import ctypes, ctypes.util, errno, json, os, resource, shutil, signal, struct, subprocess, sys, threading
 
 LEASE, DEPUTY = sys.argv[1], sys.argv[2]
 failed = False
@@ -350,6 +350,41 @@ os.system("SPREAD= pkill -P %d" % child.pid)
 child.wait()
 case("when it has ended it is listed no more", not listed(child.pid))
 case("and is explained still", superdev("explain", str(child.pid))["ended"])
+# What is used there -------------------------------------------------------------
+def use(reports, argv=("/bin/true",), look=None):
+	"""A deputy whose program has used that; what the kernel said, wait4's figures, what look() sees meanwhile."""
+	text = ";".join(",".join(str(figure) for figure in report) for report in reports)
+	child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ, SPREAD="used", USED=text))
+	answers = [int(child.stdout.readline()) for _ in range(len(reports) + 1)]
+	seen = look(child.pid) if look else None
+	child.stdin.close()
+	_, status, usage = os.wait4(child.pid, 0)
+	child.stdout.close()
+	child.returncode = os.waitstatus_to_exitcode(status)
+	return answers, usage, seen, child.pid
+def is_near(seconds, want):
+	return want <= seconds < want + 1
+before = resource.getrusage(resource.RUSAGE_CHILDREN)
+answers, usage, task, pid = use([(1000000, 0, 0, 5), (3000000, 1500000, 3000000, 1000, 200, 3000, 4000, 50000, 60000)],
+	look=lambda pid: listed(pid)[0])
+after = resource.getrusage(resource.RUSAGE_CHILDREN)
+case("a deputy tells what its program uses, and its child does not", answers == [0, 0, errno.EPERM], answers)
+case("its parent's wait4() has it, once", is_near(usage.ru_utime, 3) and is_near(usage.ru_stime, 1.5) and usage.ru_maxrss == 3000000 and
+	1000 <= usage.ru_minflt < 3000 and 200 <= usage.ru_majflt < 300 and 3000 <= usage.ru_inblock < 4000 and
+	4000 <= usage.ru_oublock < 5000 and 50000 <= usage.ru_nvcsw < 51000 and 60000 <= usage.ru_nivcsw < 61000, usage)
+case("and so have its children's times", is_near(after.ru_utime - before.ru_utime, 3) and is_near(after.ru_stime - before.ru_stime, 1.5),
+	before, after)
+case("it is listed while it runs", task["used_us"] == 4500000 and task["utime_us"] == 3000000 and task["maxrss_kb"] == 3000000, task)
+recent = [task for task in superdev("task", "recent") if task["pid"] == pid]
+case("and among the last decisions, later", len(recent) == 1 and recent[0]["used_us"] == 4500000, recent)
+answers, usage, _, _ = use([(3000000, 2000000), (2000000, 2000000), (3000000, 2000000)])
+case("figures that go back are refused, and cost nothing", answers == [0, errno.EINVAL, 0, errno.EPERM] and is_near(usage.ru_utime, 3) and
+	is_near(usage.ru_stime, 2), answers, usage)
+answers, usage, _, _ = use([(10**15,), (0, 2**64 - 1), (0, 0, 2**43), (0, 0, 0, 10**15), (0, 0, 0, 0, 0, 0, 0, 0, 2**64 - 1), (1000000,)])
+case("and so are figures of no machine", answers == [errno.ERANGE] * 5 + [0, errno.EPERM] and is_near(usage.ru_utime, 1) and
+	usage.ru_stime < 1 and usage.ru_maxrss < 1000000 and usage.ru_nivcsw < 10000, answers, usage)
+answers, usage, _, _ = use([(3000000,)], argv=(DEPUTY,))
+case("who is no deputy is refused", answers == [errno.EPERM] * 2 and usage.ru_utime < 2, answers, usage)
 os.chdir("/")
 subprocess.run(["umount", "-l", tree], check=True)
 sys.exit(failed)

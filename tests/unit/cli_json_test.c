@@ -71,6 +71,7 @@ TEST("every key is there, whatever is known")
 	struct sdv_lease_info lease = { .peer = "nas", .offer = "disk0" };
 	struct sdv_agent_info agent = { .name = "home" };
 	struct sdv_lane_info lane = { .index = 1 };
+	static struct sdv_task_info task = { .pid = 1 };
 
 	CHECK(has_keys(cli_json_agent(&agent), "name key version port running"));
 	CHECK(has_keys(cli_json_peer(&peer), "name key address state trust rtt_us transport "
@@ -83,6 +84,9 @@ TEST("every key is there, whatever is known")
 					     "tx_frames rx_frames error"));
 	CHECK(has_keys(cli_json_device(&lease), "device path peer offer class state read_only "
 						"cpus load tasks used_us memory_available load_age_ms"));
+	CHECK(has_keys(cli_json_task(&task), "pid uid program lease peer offer policy why since_ns took_ns "
+					     "ended used_us utime_us stime_us maxrss_kb cpus load_hundredths "
+					     "runs wall_us cpu_us remote_runs remote_us leases candidates"));
 }
 
 TEST("what is not known is null, states are words")

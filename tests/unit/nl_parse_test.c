@@ -309,6 +309,7 @@ TEST("a decision is read with the leases it rests on, as far as there is room")
 	CHECK(!SDV_HAS(&event.task, SUPERDEV_A_TASK_LEASE));
 	CHECK(SDV_HAS(&event.task.candidate[0], SUPERDEV_A_CANDIDATE_OFFER));
 	CHECK(!SDV_HAS(&event.task.candidate[0], SUPERDEV_A_CANDIDATE_LOAD));
+	CHECK(!SDV_HAS(&event.task, SUPERDEV_A_TASK_UTIME_US));
 	/* A text without its end. */
 	nest[size - 1] = 'x';
 	begin(SUPERDEV_CMD_TASK_GET);
