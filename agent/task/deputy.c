@@ -41,6 +41,7 @@ static struct {
 	sigset_t mask; /* the program's */
 	char refusal[256];
 	bool is_verbose, has_stderr;
+	bool is_known; /* the kernel had us started, or was told */
 	bool is_ready, is_refused, has_gone, has_started, has_exit, is_rest, is_over;
 	uint64_t signals_due, groups_due; /* bit n - 1: signal n, to the program or to its group */
 	uint64_t remote;                  /* bit n: stream n is a remote file */
@@ -130,6 +131,26 @@ static int reply_come(const void *payload)
 	return 0;
 }
 
+/* Where the kernel does not take it, it is not counted, and that is all. */
+static void used_tell(const struct sdv_task_used *used)
+{
+	if (deputy.is_known && !deputy.is_rest)
+		sdv_deputy_used_tell(used);
+}
+
+static int used_come(const void *payload)
+{
+	struct superdev_task_used bytes;
+	struct sdv_task_used used;
+
+	if (!deputy.has_started || deputy.has_exit)
+		return -EPROTO;
+	memcpy(&bytes, payload, sizeof(bytes));
+	sdv_task_used_get(&bytes, &used);
+	used_tell(&used);
+	return 0;
+}
+
 static int exit_come(const void *payload)
 {
 	struct superdev_task_exit bytes;
@@ -138,6 +159,7 @@ static int exit_come(const void *payload)
 	if (!deputy.has_started || deputy.has_exit || sdv_task_exit_get(&bytes, &deputy.end))
 		return -EPROTO;
 	deputy.has_exit = true;
+	used_tell(&deputy.end.used);
 	return 0;
 }
 
@@ -169,6 +191,7 @@ static int frame_come(struct sdv_pump *pump, const struct sdv_head *head, const 
 			stop((int)head->count);
 		return 0;
 	case SUPERDEV_TASK_EXIT: return exit_come(payload);
+	case SUPERDEV_TASK_USED: return used_come(payload);
 	default: deputy.is_over = true; return 0;
 	}
 }
@@ -486,6 +509,8 @@ int main(int argc, char **argv)
 	if (r)
 		run_here(strerror(-r));
 	deputy.image = image;
+	/* Who has a connection without asking is of no interest to the kernel. */
+	deputy.is_known = pump->fd < 0;
 	/* Last of what may keep it here: a connection that is taken is a guest that is used up. */
 	if (pump->fd < 0 &&
 	    sdv_deputy_ask(deputy.socket ? deputy.socket : SDV_TASK_SOCKET, (uint32_t)pump->rules.lease,

@@ -42,6 +42,7 @@ enum sdv_guest_type {
 	SDV_GUEST_STOPPED = 20, /* value: signal */
 	SDV_GUEST_EXIT = 21,    /* end */
 	SDV_GUEST_GONE = 22,    /* nothing is left; init ends */
+	SDV_GUEST_USED = 23,    /* end.used */
 };
 
 struct sdv_guest_msg {
@@ -158,6 +159,23 @@ int sdv_guest_prepare(const void *data, size_t len, const struct sdv_guest_optio
 
 /* Starts it; 0, or -errno and @ret_text as above: then it has not run. */
 int sdv_guest_go(struct sdv_guest_main *guest, char *ret_text);
+
+/**
+ * struct sdv_guest_used - what the program uses while it runs, for home
+ * @stat:	the program's file in /proc; -1: none, and nothing is told
+ * @due_ms:	when it is looked at again, by the monotonic clock
+ * @told:	what was told last
+ */
+struct sdv_guest_used {
+	int stat;
+	int64_t due_ms;
+	struct sdv_task_used told;
+};
+
+/* Begins to look at @pid, which waits for its start: later its number may be another's. */
+void sdv_guest_used_open(struct sdv_guest_used *used, pid_t pid);
+/* Tells @relay of it, where a second is over and it has changed; ms until the next time, or -1. */
+int sdv_guest_used_turn(struct sdv_guest_used *used, int relay);
 
 /* The process that reads what home sends.  @init: the socket to process 1. */
 _Noreturn void sdv_guest_relay(const struct sdv_guest_options *options, int init);

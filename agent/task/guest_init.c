@@ -44,6 +44,7 @@ static struct {
 	const struct sdv_guest_options *options;
 	int relay, sync, channel, children;
 	struct sdv_guest_main guest;
+	struct sdv_guest_used used;
 	struct sdv_task_exit end;
 	bool is_ready, has_guest, has_ended, is_exit_due;
 	uint8_t *image;
@@ -297,6 +298,7 @@ static void guest_go(void)
 
 	if (!init.is_ready || init.has_guest)
 		_exit(1);
+	sdv_guest_used_open(&init.used, init.guest.pid);
 	r = sdv_guest_go(&init.guest, text);
 	if (r)
 		image_refuse(r, text);
@@ -347,6 +349,12 @@ static void message_receive(void)
 		signal_pass(&msg);
 }
 
+/* Of one that has ended, the end is what is told. */
+static int used_turn(void)
+{
+	return init.has_guest && !init.has_ended ? sdv_guest_used_turn(&init.used, init.relay) : -1;
+}
+
 void sdv_guest_init(const struct sdv_guest_options *options, int relay, int sync)
 {
 	struct signalfd_siginfo info;
@@ -373,7 +381,7 @@ void sdv_guest_init(const struct sdv_guest_options *options, int relay, int sync
 			.fd = init.has_guest && init.guest.parent ? init.guest.news : -1,
 			.events = POLLIN,
 		};
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, used_turn()) < 0 && errno != EINTR)
 			_exit(1);
 		if (fds[2].revents & POLLIN)
 			news_read();

@@ -40,6 +40,8 @@ static struct {
 	struct sdv_pump pump; /* first: ops get a pump */
 	struct sdv_task_parts parts;
 	struct sdv_task_exit end;
+	struct sdv_task_used used;
+	bool is_used_due;
 	bool has_image, is_ready, has_gone, has_started, has_exit, is_exit_sent, is_gone, is_over;
 	/* Of what the guest wrote before its end, what has not been read; bytes, by stream. */
 	uint32_t drain[SUPERDEV_TASK_MAX_STREAMS];
@@ -387,6 +389,10 @@ static void init_handle(const struct sdv_guest_msg *msg, const int *fds, unsigne
 			readers_end();
 		relay.is_gone = true;
 		break;
+	case SDV_GUEST_USED:
+		relay.used = msg->end.used;
+		relay.is_used_due = true;
+		break;
 	default: break;
 	}
 }
@@ -435,6 +441,18 @@ static bool is_drained(void)
 			return false;
 	}
 	return true;
+}
+
+/* The last of it, where home has not taken what was to be told before. */
+static void used_put(void)
+{
+	struct superdev_task_used payload;
+
+	if (!relay.is_used_due || !relay.has_started || relay.is_exit_sent)
+		return;
+	sdv_task_used_put(&payload, &relay.used);
+	if (!sdv_pump_put(&relay.pump, SUPERDEV_TASK_USED, 0, 0, 0, &payload, sizeof(payload)))
+		relay.is_used_due = false;
 }
 
 static void end_put(void)
@@ -563,6 +581,7 @@ void sdv_guest_relay(const struct sdv_guest_options *options, int init)
 			init_receive();
 		if (pump->extra[1].fd >= 0 && pump->extra[1].revents & POLLIN)
 			channel_read();
+		used_put();
 		end_put();
 		if (sdv_pump_flush(pump))
 			break;

@@ -116,6 +116,30 @@ grep -q "Permission denied" /tmp/run.$$ || { cat /tmp/run.$$; fail "it failed in
 home setpriv --reuid 1000 --regid 2000 --clear-groups $DEPUTY --lease "$id" -- /usr/bin/touch touch /srv/open/file
 [ "$(home stat -c %u:%g /srv/open/file)" = 1000:2000 ] || fail "the file is of $(home stat -c %u:%g /srv/open/file)"
 
+step "what it used there is on its parent's account, and is seen meanwhile"
+home tee /tmp/spin.py >/dev/null <<'P'
+import sys, time
+while time.process_time() < float(sys.argv[1]):
+	sum(range(100000))
+P
+# real, user, system: of a program that has nothing but its processor to wait for.
+times=$(home bash -c 'TIMEFORMAT="%R %U %S"; time superdev run on lender python3 /tmp/spin.py 5' 2>&1)
+echo "real, user and system time: $times"
+python3 - "$times" <<'P' || fail "the shell's time is another: $times"
+import sys
+real, user, system = map(float, sys.argv[1].split())
+assert 4 < user and 5 <= user + system <= real + 0.5 and user + system < 10
+P
+in_background burn "superdev run on lender python3 /tmp/spin.py 20"
+used_us() { get home "task list" '[t["used_us"] or 0 for t in x if t["program"].endswith("/python3")][0]'; }
+is_above() { [ "$(used_us)" -gt "$1" ]; }
+eventually 60 "its use is listed" is_above 0
+before=$(used_us)
+eventually 20 "it grows" is_above "$((before + 1000000))"
+home superdev task list
+wait_for burn 120
+[ "$(status_of burn)" = 0 ] || fail "it ended with $(status_of burn)"
+
 step "asked for what is not there, it runs here and says why"
 for bad in 4711 0x7fffffff; do
 	home sh -c "$DEPUTY --verbose --lease $bad -- /bin/cat cat /proc/cmdline 2>&1" >/tmp/run.$$

@@ -172,6 +172,40 @@ TEST("a home that does as it should is served")
 	lender_ends();
 }
 
+TEST("what a program uses is told while it runs, and the end is not less")
+{
+	struct superdev_task_exit end_bytes;
+	struct superdev_task_used bytes;
+	struct sdv_task_used used = { 0 }, last = { 0 };
+	struct sdv_task_exit end;
+	struct sdv_head head;
+	int told = 0, op;
+
+	lender_start(no_args);
+	image_put(image_make("(i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done); while :; do :; done"));
+	lender_is_ready();
+	put(SUPERDEV_TASK_GO, 0, 0, NULL, 0);
+	lender_has_started();
+	while ((op = get(&head, payload)) != SUPERDEV_TASK_EXIT) {
+		CHECK(op >= 0);
+		if (op != SUPERDEV_TASK_USED)
+			continue;
+		memcpy(&bytes, payload, sizeof(bytes));
+		sdv_task_used_get(&bytes, &used);
+		CHECK(used.utime_us >= last.utime_us && used.stime_us >= last.stime_us);
+		CHECK(used.minflt >= last.minflt && memcmp(&used, &last, sizeof(used)) != 0);
+		last = used;
+		if (++told == 2)
+			put(SUPERDEV_TASK_SIGNAL, 0, SIGKILL, NULL, 0);
+	}
+	CHECK(told >= 2 && last.utime_us + last.stime_us > 0 && last.minflt > 0);
+	memcpy(&end_bytes, payload, sizeof(end_bytes));
+	CHECK(!sdv_task_exit_get(&end_bytes, &end) && end.signal == SIGKILL);
+	CHECK(end.used.utime_us >= last.utime_us && end.used.stime_us >= last.stime_us);
+	CHECK(end.used.minflt >= last.minflt && end.used.majflt >= last.majflt);
+	lender_ends();
+}
+
 TEST("nothing runs before it is told to")
 {
 	struct timespec pause = { .tv_nsec = 200000000 };
