@@ -207,6 +207,7 @@ json_object *cli_json_lease(const struct sdv_lease_info *lease)
 	add_bool(json, "read_only", lease->read_only);
 	add_text(json, "error", *lease->error, lease->error);
 	add_text(json, "paths", *lease->paths, lease->paths);
+	add_number(json, "denied", true, lease->denied);
 	return json;
 }
 

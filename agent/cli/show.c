@@ -166,7 +166,10 @@ static void leases_print(struct cli *cli, const struct cli_registry *registry)
 			cli_cell(table, CLI_PLAIN, "%s", "");
 		cli_cell(table, CLI_PLAIN, "%s", access_text(lease->class_name, lease->read_only));
 		cli_cell(table, CLI_PLAIN, "%s", cli_device_path(lease, path, sizeof(path)) ? path : "");
-		cli_cell(table, CLI_BAD, "%s", lease->error);
+		if (lease->denied && !*lease->error)
+			cli_cell(table, CLI_BAD, "guests were denied %" PRIu64 " attempts", lease->denied);
+		else
+			cli_cell(table, CLI_BAD, "%s", lease->error);
 		cli_row(table);
 	}
 	cli_table_print(table);
@@ -572,6 +575,8 @@ static void lease_facts(struct cli *cli, const struct sdv_lease_info *lease)
 	processors_facts(table, lease);
 	if (*lease->paths)
 		fact(table, CLI_PLAIN, "paths", "%s", lease->paths);
+	if (lease->denied)
+		fact(table, CLI_BAD, "denied", "%" PRIu64 " attempts of guests to get out", lease->denied);
 	fact(table, CLI_BAD, "error", "%s", lease->error);
 	cli_facts_print(table);
 }

@@ -3,7 +3,8 @@
  * guard.c: keeps the guard attached, and tells what it denied.  See bpf/guard.
  *
  * Each kind of denial of a lease is told when it happens for the first time, and
- * then at every tenth power: a guest cannot fill the journal.
+ * then at every tenth power: a guest cannot fill the journal.  How many there were
+ * of a lease in all the registry has, a second later at most.
  */
 #include "guard.h"
 
@@ -16,22 +17,27 @@
 #include "bpf.h"
 #include "cgroup.h"
 #include "helper.h"
+#include "lease_lender.h"
+#include "timer.h"
 
 /* The kernel's types are read for it, all of them. */
 #define TIMEOUT_MS 60000
 /* Kinds of denials that are counted; leases beyond that share the last one. */
 #define COUNTS     256
+#define TELL_MS    1000
 
+/* @untold: those of @denied that the registry has not heard of. */
 struct count {
 	uint64_t lease;
 	const char *what;
-	uint64_t denied;
+	uint64_t denied, untold;
 };
 
 struct guard {
 	struct daemon *d;
 	struct sdv_bpf_guard *bpf;
 	struct sdv_op poll;
+	struct timer tell;
 	uint64_t cgroup;
 	struct count counts[COUNTS];
 	unsigned int nr_counts;
@@ -67,12 +73,36 @@ static bool is_power_of_ten(uint64_t n)
 	return n == 1;
 }
 
+/* What a guest does wakes nobody more often than this; leases that are no more make room. */
+static void tell_due(struct timer *timer)
+{
+	struct guard *guard = container_of(timer, struct guard, tell);
+
+	for (unsigned int i = 0; i < guard->nr_counts;) {
+		struct count *count = &guard->counts[i];
+		uint64_t number = cgroup_lease(guard->d, count->lease);
+
+		if (!number) {
+			*count = guard->counts[--guard->nr_counts];
+			continue;
+		}
+		if (count->untold)
+			lender_denied(guard->d, number, count->untold);
+		count->untold = 0;
+		i++;
+	}
+}
+
 static void denied(void *arg, uint64_t lease, uint32_t pid, const char *what, const char *comm)
 {
 	struct guard *guard = arg;
 	struct count *count = count_of(guard, lease, what);
 	char name[17] = "";
 
+	if (count->lease == lease)
+		count->untold++;
+	if (!timer_is_armed(&guard->tell))
+		timer_start(&guard->tell, TELL_MS);
 	if (!is_power_of_ten(++count->denied))
 		return;
 	memcpy(name, comm, 16);
@@ -121,6 +151,7 @@ void guard_start(struct daemon *d)
 	if (!guard)
 		return;
 	guard->d = d;
+	timer_init(&guard->tell, &d->timers, tell_due);
 	d->guard = guard;
 	r = cgroup_base_id(d, &guard->cgroup);
 	if (!r)
@@ -140,6 +171,8 @@ void guard_close(struct daemon *d)
 		while (guard->poll.is_active && sdv_loop_step(d->loop, true) >= 0)
 			;
 	}
+	/* Only now: what was read meanwhile has started it again. */
+	timer_stop(&guard->tell);
 	sdv_bpf_guard_close(guard->bpf);
 	free(guard);
 	d->guard = NULL;

@@ -100,6 +100,25 @@ void lent_report_lanes(struct lent *lent)
 	lent_report(lent, lent->lanes ? SUPERDEV_LEASE_STATE_ACTIVE : SUPERDEV_LEASE_STATE_SUSPENDED);
 }
 
+void lender_denied(struct daemon *d, uint64_t number, uint64_t more)
+{
+	struct lent *lent = lent_find(d, NULL, number);
+	struct sdv_lease_info info = { .role = SUPERDEV_ROLE_LENT };
+	int r;
+
+	if (!lent || !lent->id)
+		return;
+	lent->denied += more;
+	info.id = lent->id;
+	info.denied = lent->denied;
+	SDV_SET(&info, SUPERDEV_A_LEASE_ID);
+	SDV_SET(&info, SUPERDEV_A_LEASE_DENIED);
+	r = sdv_nl_lease(d->nl, SUPERDEV_CMD_LEASE_REPORT, &info, NULL);
+	if (r < 0 && r != -ENOENT)
+		sdv_log(SDV_LOG_ERR, "lease %s of '%s': what was denied is not shown: %s (%s)", lent->offer,
+			lent->peer, sdv_nl_error(d->nl), strerror(-r));
+}
+
 static void put_lease(const struct lent *lent, struct sdv_attr_writer *w)
 {
 	sdv_put_string(w, SUPERDEV_A_LEASE_OFFER, lent->offer);
@@ -664,6 +683,7 @@ void lent_event(struct daemon *d, const struct sdv_lease_info *info)
 	found->number = info->number;
 	found->epoch = info->epoch;
 	found->read_only = info->read_only;
+	found->denied = info->denied;
 	found->lanes_wanted = d->conf.lanes;
 	snprintf(found->class_name, sizeof(found->class_name), "%s", info->class_name);
 	if (state_lent(d, info->offer, found->key, info->number, info->epoch, info->read_only) < 0)

@@ -31,6 +31,8 @@ uint32_t lender_lane_hello(struct conn *conn, struct peer *peer, char *error, si
 bool lender_holds(struct conn *conn, const char *class_name);
 /* The offer that a lease is of; -ENOENT. */
 int lender_offer(struct daemon *d, uint64_t number, struct sdv_offer_info *ret_info);
+/* The guard has denied guests of a lease @more things; the kernel is told. */
+void lender_denied(struct daemon *d, uint64_t number, uint64_t more);
 void lender_each_number(struct daemon *d, bool (*fn)(struct daemon *d, uint64_t number));
 
 /* From workers. */

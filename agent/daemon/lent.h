@@ -34,7 +34,8 @@ struct lent {
 	uint8_t config[SUPERDEV_CONFIG_LEN];
 	size_t config_len;
 	uint32_t lanes_wanted;
-	uint32_t lanes; /* bit by index */
+	uint32_t lanes;  /* bit by index */
+	uint64_t denied; /* what its guests tried in vain, also while another agent looked */
 	bool has_request;
 	struct control_request request; /* answered when it is up, or fails */
 	uint64_t heard_on;              /* connection on which home last asked for it */

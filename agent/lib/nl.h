@@ -96,6 +96,7 @@ struct sdv_lease_info {
 	uint64_t used_us, memory;
 	uint32_t load_age_ms;
 	char paths[SDV_PATHS_SIZE]; /* absolute, with colons between them */
+	uint64_t denied;            /* what guests of a lent one tried in vain; how often */
 };
 
 struct sdv_lane_info {

@@ -98,6 +98,7 @@ static const struct sdv_nl_field lease_fields[] = {
 	FIELD(sdv_lease_info, memory, LEASE, MEMORY, U64),
 	FIELD(sdv_lease_info, load_age_ms, LEASE, LOAD_AGE, U32),
 	FIELD(sdv_lease_info, paths, LEASE, PATHS, STRING),
+	FIELD(sdv_lease_info, denied, LEASE, DENIED, U64),
 };
 
 static const struct sdv_nl_field lane_fields[] = {

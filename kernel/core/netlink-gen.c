@@ -126,7 +126,7 @@ static const struct nla_policy superdev_lease_del_nl_policy[SUPERDEV_A_LEASE_FOR
 };
 
 /* SUPERDEV_CMD_LEASE_REPORT - do */
-static const struct nla_policy superdev_lease_report_nl_policy[SUPERDEV_A_LEASE_ERROR + 1] = {
+static const struct nla_policy superdev_lease_report_nl_policy[SUPERDEV_A_LEASE_DENIED + 1] = {
 	[SUPERDEV_A_LEASE_ID] = { .type = NLA_U32, },
 	[SUPERDEV_A_LEASE_PEER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
 	[SUPERDEV_A_LEASE_OFFER] = { .type = NLA_NUL_STRING, .len = SUPERDEV_NAME_LEN, },
@@ -141,6 +141,7 @@ static const struct nla_policy superdev_lease_report_nl_policy[SUPERDEV_A_LEASE_
 	[SUPERDEV_A_LEASE_CONFIG] = { .type = NLA_BINARY, },
 	[SUPERDEV_A_LEASE_BOOT] = NLA_POLICY_EXACT_LEN(16),
 	[SUPERDEV_A_LEASE_ERROR] = { .type = NLA_NUL_STRING, .len = 255, },
+	[SUPERDEV_A_LEASE_DENIED] = { .type = NLA_U64, },
 };
 
 /* SUPERDEV_CMD_LANE_GET - do */
@@ -361,7 +362,7 @@ const struct genl_split_ops superdev_nl_ops[36] = {
 		.doit		= superdev_nl_lease_report_doit,
 		.post_doit	= superdev_nl_command_end,
 		.policy		= superdev_lease_report_nl_policy,
-		.maxattr	= SUPERDEV_A_LEASE_ERROR,
+		.maxattr	= SUPERDEV_A_LEASE_DENIED,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -463,6 +463,22 @@ static int report_lent(struct genl_info *info, struct sdv_lease *lease,
 	return sdv_lease_set_state(lease, state);
 }
 
+/* It says no more than that: who watches leases is not woken as often as guests like. */
+static int report_denied(struct genl_info *info, struct sdv_lease *lease)
+{
+	const struct nlattr *attr = info->attrs[SUPERDEV_A_LEASE_DENIED];
+
+	if (lease->role != SUPERDEV_ROLE_LENT)
+		return sdv_refuse(info->extack, attr, -EINVAL,
+				  "lease %u is held: what it runs is elsewhere", lease->id);
+	if (info->attrs[SUPERDEV_A_LEASE_STATE])
+		return sdv_refuse(info->extack, attr, -EINVAL,
+				  "what was denied is reported without a state");
+	guard(mutex)(&lease->ns->lock);
+	lease->denied = nla_get_u64(attr);
+	return 0;
+}
+
 /* A lease that this machine lends, so far known to the agent alone. */
 static int report_new_lent(struct genl_info *info, struct sdv_ns *ns,
 			   const struct report *report)
@@ -551,7 +567,9 @@ int superdev_nl_lease_report_doit(struct sk_buff *skb, struct genl_info *info)
 					  -ENOENT, "lease %u is over", found->id);
 		lease = sdv_lease_get(found);
 	}
-	if (lease->role == SUPERDEV_ROLE_HELD)
+	if (info->attrs[SUPERDEV_A_LEASE_DENIED])
+		err = report_denied(info, lease);
+	else if (lease->role == SUPERDEV_ROLE_HELD)
 		err = report_held(info, lease, &report);
 	else
 		err = report_lent(info, lease, &report);

@@ -203,6 +203,7 @@ int sdv_fill_lease(struct sk_buff *skb, const struct sdv_to *to, const void *obj
 	    (lease->has_boot &&
 	     nla_put(skb, SUPERDEV_A_LEASE_BOOT, sizeof(lease->boot), lease->boot)) ||
 	    put_text(skb, SUPERDEV_A_LEASE_ERROR, lease->error) ||
+	    (lease->denied && put_u64(skb, SUPERDEV_A_LEASE_DENIED, lease->denied)) ||
 	    put_load(skb, lease)) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;

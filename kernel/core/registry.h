@@ -182,6 +182,7 @@ struct sdv_offer {
  * @device:	node in /dev, or empty
  * @paths:	what a held lease shows of this machine's files; empty: all
  * @error:	what a person reads, or empty
+ * @denied:	of a lent lease, what its guests tried in vain, as the agent counts
  * @boot:	boot identity of the lender at @epoch
  * @has_boot:	@boot is valid
  * @config:	class attributes
@@ -211,6 +212,7 @@ struct sdv_lease {
 	char			device[SDV_NODE_SIZE];
 	char			paths[SDV_PATHS_SIZE];
 	char			error[SDV_TEXT_SIZE];
+	u64			denied;
 	u8			boot[SDV_BOOT_LEN];
 	bool			has_boot;
 	u8			config[SUPERDEV_CONFIG_LEN];

@@ -41,7 +41,9 @@ COMMAND_NAMES = {value: name for name, value in COMMANDS.items()}
 # Attributes that are no u32, by the last part of their name.
 WIDTHS = {"running": "B", "port": "H", "features": "Q", "size": "Q", "number": "Q", "time": "Q",
           "memory": "Q", "used_us": "Q", "tx_bytes": "Q", "rx_bytes": "Q", "tx_frames": "Q", "rx_frames": "Q",
-          "since": "Q", "decisions": "Q", "remote": "Q", "declined": "Q", "last_time": "Q", "took_ns": "Q"}
+          "since": "Q", "decisions": "Q", "remote": "Q", "declined": "Q", "last_time": "Q", "took_ns": "Q", "denied": "Q",
+          "wall_us": "Q", "cpu_us": "Q", "remote_us": "Q", "utime_us": "Q", "stime_us": "Q", "maxrss_kb": "Q", "minflt": "Q",
+          "majflt": "Q", "inblock": "Q", "oublock": "Q", "nvcsw": "Q", "nivcsw": "Q"}
 TEXTS = {"name", "version", "address", "code", "error", "peer", "offer", "class", "path", "device", "value", "why",
          "last_name", "last_error", "paths"}
 

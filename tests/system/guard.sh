@@ -27,6 +27,16 @@ for what in "open a file from outside" "use a socket" "look into a process" "use
 	told "lease ${lease##*-}: guest 'python3' .*denied to $what" || fail "not told: $what"
 done
 
+step "the lease has their number, for who looks at it there"
+denied() { get lender "lease list" 'x[0]["denied"]'; }
+is_counted() { [ "$(denied)" -ge 9 ]; }
+eventually 10 "they are counted" is_counted
+before=$(denied)
+lender superdev lease list | grep "guests were denied $before attempts"
+lender superdev lease show home/cpu0 | grep -x "denied  *$before attempts of guests to get out"
+is lender "lease show home/cpu0" 'x["denied"]' "$before" || fail "one lease has another number"
+is home "lease list" 'x[0]["denied"]' 0 || fail "home counts, too"
+
 step "without its agent there is no guard, and the next one stands it up again"
 lender lab-superdevd stop
 lender python3 /tmp/guard.py "$lease/test" >/dev/null && fail "the guard outlives its agent"
@@ -34,6 +44,8 @@ lines_before=$(scripts/lab log lender -d | wc -l)
 lender lab-superdevd start
 eventually 90 "the guard stands" is_guarded
 lender python3 /tmp/guard.py "$lease/test"
+goes_on() { [ "$(denied)" -ge $((before + 9)) ]; }
+eventually 10 "the number goes on" goes_on
 lender rmdir "$lease/test"
 home superdev lease del lender/cpu0
 lender superdev offer del cpu0

@@ -79,7 +79,7 @@ TEST("every key is there, whatever is known")
 	CHECK(has_keys(cli_json_offer(&offer), "peer name class size properties state read_only path "
 					       "cpus memory_bytes error"));
 	CHECK(has_keys(cli_json_lease(&lease), "id role peer offer class state epoch lanes "
-					       "lanes_wanted device path read_only error paths"));
+					       "lanes_wanted device path read_only error paths denied"));
 	CHECK(has_keys(cli_json_lane(&lane), "lease index epoch transport tx_bytes rx_bytes "
 					     "tx_frames rx_frames error"));
 	CHECK(has_keys(cli_json_device(&lease), "device path peer offer class state read_only "
