@@ -15,7 +15,8 @@ step "what is a guest's stays allowed, what is not is denied"
 # told PATTERN: that the agent of the lender said so since lines_before.
 lines_before=0
 log() { scripts/lab log lender -d | tail -n "+$((lines_before + 1))"; }
-told() { log | grep -q "$1"; }
+# To the end: who reads only as far as the first makes a failure of what is before it in the pipe.
+told() { log | grep "$1" >/dev/null; }
 is_guarded() { told "guests are guarded"; }
 eventually 90 "the guard stands" is_guarded
 lender python3 /tmp/guard.py "$lease/test" || fail "the guard lets guests out, or keeps them from what they may"
