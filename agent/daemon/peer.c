@@ -96,12 +96,18 @@ static void set_state(struct peer *peer, enum superdev_peer_state state, const c
 
 void peer_measured(struct peer *peer, uint64_t rtt_us)
 {
-	uint64_t old = peer->rtt_us, now = rtt_us > UINT32_MAX ? UINT32_MAX : rtt_us;
+	uint64_t old = peer->rtt_us, now;
 
+	peer->rtts[peer->next_rtt++ % PEER_NR_RTTS] = rtt_us > UINT32_MAX ? UINT32_MAX : rtt_us ? rtt_us : 1;
+	/* The way, and not how long an agent waited for its processor: the shortest one has that least. */
+	now = UINT32_MAX;
+	for (int i = 0; i < PEER_NR_RTTS; i++)
+		if (peer->rtts[i] && peer->rtts[i] < now)
+			now = peer->rtts[i];
 	/* A change of less than a quarter is not worth everybody's attention. */
 	if (old && now * 4 >= old * 3 && now * 4 <= old * 5)
 		return;
-	peer->rtt_us = now ? now : 1;
+	peer->rtt_us = (uint32_t)now;
 	peer_report(peer);
 }
 

@@ -10,6 +10,9 @@
 #include "helper.h"
 #include "resolve.h"
 
+/* Round trips that are remembered, 40 seconds of them. */
+#define PEER_NR_RTTS 8
+
 /**
  * struct peer - a peer of the kernel's registry
  * @out:	the control connection that we opened, once HELLO was exchanged
@@ -35,7 +38,9 @@ struct peer {
 
 	enum superdev_peer_state state;
 	enum superdev_transport peer_transport;
-	uint32_t rtt_us;
+	uint32_t rtt_us;             /* the least of these */
+	uint32_t rtts[PEER_NR_RTTS]; /* the last that were measured, 0: none yet */
+	unsigned int next_rtt;
 	char error[SDV_TEXT_SIZE];
 
 	struct list offers;

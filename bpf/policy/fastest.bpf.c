@@ -10,9 +10,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* What a start elsewhere takes, until runs there have shown it. */
-#define START_ROUND_TRIPS 30
-
 /* @time when @tasks (in hundredths) share @cpus. */
 static __u64 stretched(__u64 time, __u64 tasks, __u32 cpus)
 {
@@ -24,8 +21,7 @@ static __u64 stretched(__u64 time, __u64 tasks, __u32 cpus)
 static __u64 expected_there(const struct superdev_cost *cost,
 			    const struct superdev_exec_lease *lease)
 {
-	__u64 start = (__u64)lease->rtt_us * START_ROUND_TRIPS;
-	__u64 run = cost->remote_runs ? cost->remote_us : cost->wall_us + start;
+	__u64 run = cost->remote_runs ? cost->remote_us : cost->wall_us + sdv_start_us(lease);
 
 	/* The program itself is one more task there. */
 	return stretched(run, sdv_wanted(lease) + 100ULL, lease->cpus);

@@ -4,15 +4,12 @@
  *
  * While this machine has a processor for everybody who wants one, a program
  * starts here.  When it has not, the machine where the fewest want a processor
- * gets it, be it this one, unless the program is known to be over before that is
- * worth the way.
+ * gets it, be it this one, unless the program is known to need less than its start
+ * there costs.
  */
 #include "policy.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* A start elsewhere takes some round trips; a shorter program is not worth them. */
-#define WORTH_ROUND_TRIPS 20
 
 /* Tasks for each processor of a lender, in hundredths, with one more. */
 static __u32 pressure(const struct superdev_exec_lease *lease)
@@ -26,6 +23,7 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 	__u32 runnable = sdv_runnable(), here, there, least = SDV_UNKNOWN, i;
 	const struct superdev_exec_lease *lease, *best = 0;
 	const struct superdev_cost *cost;
+	__u64 work, start;
 
 	if (runnable <= exec->nr_cpus) {
 		sdv_pick(exec, 0, "there is room here: %u tasks want %u processors", runnable,
@@ -51,9 +49,11 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 		return 0;
 	}
 	cost = superdev_exec_cost(exec);
-	if (cost && cost->runs && cost->wall_us < (__u64)best->rtt_us * WORTH_ROUND_TRIPS) {
-		sdv_pick(exec, 0, "it takes %llu us, not worth a round trip of %u us",
-			 cost->wall_us, best->rtt_us);
+	/* Not the time it took: here all wait for each other. */
+	work = !cost ? 0 : cost->cpu_us ? cost->cpu_us : cost->wall_us;
+	start = sdv_start_us(best);
+	if (work && work < start) {
+		sdv_pick(exec, 0, "it takes %llu us, not worth a start there of %llu us", work, start);
 		return 0;
 	}
 	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u want %u",

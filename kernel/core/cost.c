@@ -5,8 +5,10 @@
  * Whoever sees a program end tells; policies ask.  A fixed table: of the
  * programs that fall into one set, the one that was used least recently goes.
  */
+#include <linux/bits.h>
 #include <linux/fs.h>
 #include <linux/jhash.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
 
@@ -14,7 +16,11 @@
 
 #define COST_SETS	512
 #define COST_WAYS	4
-/* A run moves an average by an eighth of the difference. */
+/*
+ * A run moves an average by an eighth of the difference, and counts as at most twice
+ * the average: one that waited long for something, as a shell may for a whole build,
+ * says nothing of the next.
+ */
 #define COST_SHIFT	3
 
 /* @used: clock of the last look; 0, the entry is free. */
@@ -91,7 +97,10 @@ bool sdv_cost_get(const struct superdev_program *program, struct superdev_cost *
 
 static u64 average(u64 old, u64 value, bool is_first)
 {
-	return is_first ? value : old - (old >> COST_SHIFT) + (value >> COST_SHIFT);
+	if (is_first)
+		return value;
+	value = min(value, 2 * old + BIT(COST_SHIFT));
+	return old - (old >> COST_SHIFT) + (value >> COST_SHIFT);
 }
 
 /**

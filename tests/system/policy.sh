@@ -140,8 +140,8 @@ home sh -c 'cp /bin/true /tmp/policy/fresh; for i in 1 2 3; do (while :; do :; d
 [ "$(try offer /tmp/policy/fresh class null)" = null0 ] || fail "all processors are busy: $(home superdev policy try /tmp/policy/fresh class null)"
 home superdev policy try sh class null
 case $(try why true class null) in
-"it takes 4000 us, not worth"*) ;;
-*) fail "a run takes 4 ms, a round trip is more: $(home superdev policy try true class null)" ;;
+"it takes 3000 us, not worth"*) ;;
+*) fail "a run needs 3 ms, a start there more: $(home superdev policy try true class null)" ;;
 esac
 home sh -c 'kill $(cat /tmp/policy/busy)'
 # Alone: who reads a pipe may want the processor, too.
