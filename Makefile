@@ -47,6 +47,10 @@ SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 LINK_superdev-deputy := -static-pie -Wl,-z,relro,-z,now
 ONLY_LIBS_superdev-deputy := -lxxhash
 
+# What serves a guest is started anew for each.
+LINK_superdev-guest := -static-pie -Wl,-z,relro,-z,now
+ONLY_LIBS_superdev-guest := -lxxhash -lseccomp -lcap
+
 LIB_SRC := $(wildcard agent/lib/*.c)
 PROGRAMS := superdevd superdev-worker superdev-homefs superdev-deputy superdev-guest superdev
 SRC_superdevd := $(wildcard agent/daemon/*.c)
@@ -73,6 +77,17 @@ $(O)/fuzz/%.o: %.c Makefile
 	$(call say,CLANG,$@)
 	$(Q)$(CLANG) $(OUR_CFLAGS) -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
+
+# What is made by a program of ours.
+$(O)/gen/guestfilter: agent/gen/guestfilter.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(OUR_CFLAGS) $(CFLAGS) -o $@ $< -lseccomp
+$(O)/gen/guestfilter.h: $(O)/gen/guestfilter
+	$(call say,GEN,$@)
+	$(Q)$< >$@.tmp && mv $@.tmp $@
+$(foreach flavour,obj san fuzz,$(O)/$(flavour)/agent/lib/guestbox.o): $(O)/gen/guestfilter.h
+$(O)/%/agent/lib/guestbox.o: OUR_CFLAGS += -I$(O)/gen
 
 define archive
 $(O)/$(1)/libsuperdev.a: $$(LIB_SRC:%.c=$(O)/$(1)/%.o)
