@@ -616,11 +616,11 @@ enum superdev_task_remote_op {
 	SUPERDEV_TASK_R_TRUNCATE	= 9,
 	/* fallocate(): mode @command, from @offset, @argument bytes */
 	SUPERDEV_TASK_R_ALLOCATE	= 10,
-	/* Once more, as by /proc/PID/fd, with the flags of open(2) in @command; its cookie is @argument */
+	/* Once more, as by /proc/PID/fd, with flags of open(2) in @command; cookie @argument */
 	SUPERDEV_TASK_R_OPEN		= 11,
 	/* The last descriptor is closed.  No answer, @id is 0 */
 	SUPERDEV_TASK_R_RELEASE		= 12,
-	/* Who waits for @id got a signal.  No answer to this; -EINTR to @id says that nothing was done */
+	/* Who waits for @id got a signal.  No answer; -EINTR to @id: nothing was done */
 	SUPERDEV_TASK_R_INTERRUPT	= 13,
 };
 

@@ -53,7 +53,8 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 	work = !cost ? 0 : cost->cpu_us ? cost->cpu_us : cost->wall_us;
 	start = sdv_start_us(best);
 	if (work && work < start) {
-		sdv_pick(exec, 0, "it takes %llu us, not worth a start there of %llu us", work, start);
+		sdv_pick(exec, 0, "it takes %llu us, not worth a start there of %llu us",
+			 work, start);
 		return 0;
 	}
 	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u want %u",
