@@ -20,7 +20,7 @@ spread_build()
 
 demo_spread()
 {
-	local alone_ms differ objects
+	local alone_ms differ objects turn
 
 	step "A processor of lender, lent as easily: LibTomMath, built by both"
 	rm -rf build/demo
@@ -29,19 +29,21 @@ demo_spread()
 	shown lender superdev offer add cpu class cpu cpus 1 memory 600M
 	wait_for 20 "the offer" home superdev offer show lender/cpu
 	shown home superdev lease add lender/cpu
-	# The compiler comes from the disk the first time, or from home, which is not what is compared.
+	# The compiler comes from the disk the first time, which is not what is compared.
 	home sh -c 'echo "int x;" >/tmp/warm.c; gcc -c -o /tmp/warm.o /tmp/warm.c'
-	shown home superdev run on lender gcc -c -o /tmp/warm.o /tmp/warm.c
 
 	printf '         home# %s\n' "$SPREAD_MAKE"
 	spread_build /srv/alone "$SPREAD_MAKE" || { echo "scripts/demo: home alone could not build it" >&2; exit 1; }
 	alone_ms=$spread_ms
 	note "home alone: $((alone_ms / 1000)).$((alone_ms / 100 % 10)) s"
-	printf '         home# superdev run %s\n' "$SPREAD_MAKE"
-	spread_build /srv/spread "superdev run $SPREAD_MAKE" ||
-		{ echo "scripts/demo: it could not be built by both" >&2; exit 1; }
-	note "home and lender: $((spread_ms / 1000)).$((spread_ms / 100 % 10)) s, $(awk -v a="$alone_ms" -v b="$spread_ms" \
-		'BEGIN { printf "%.2f", a / b }') times as fast"
+	# The second time the lender has what it read of home's compiler and headers.
+	for turn in "the first time" "again"; do
+		printf '         home# superdev run %s\n' "$SPREAD_MAKE"
+		spread_build /srv/spread "superdev run $SPREAD_MAKE" ||
+			{ echo "scripts/demo: it could not be built by both" >&2; exit 1; }
+		note "home and lender, $turn: $((spread_ms / 1000)).$((spread_ms / 100 % 10)) s, $(awk -v a="$alone_ms" -v b="$spread_ms" \
+			'BEGIN { printf "%.2f", a / b }') times as fast"
+	done
 
 	objects=$(home sh -c 'cd /srv/alone && ls *.o | wc -l')
 	differ=$(home sh -c 'cd /srv/alone && for o in *.o; do cmp -s $o /srv/spread/$o || echo $o; done')
