@@ -84,6 +84,13 @@ int sdv_deputy_used_tell(const struct sdv_task_used *used);
  */
 int sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table *table, uint64_t remote);
 
+/* The same file once more, with flags of its own; -1 and errno where it can't be had. */
+int sdv_deputy_open_again(int fd, int flags);
+/* Whether poll() says one of @events of it. */
+bool sdv_deputy_can_now(int fd, short events);
+/* What a descriptor that can block takes at once without doing so, when poll says that it takes any. */
+#define SDV_DEPUTY_SHARED_WRITE 512
+
 /* The program has closed it: all descriptors of @stream. */
 void sdv_deputy_stream_close(unsigned int stream);
 

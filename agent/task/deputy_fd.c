@@ -19,8 +19,6 @@
 
 #include "deputy.h"
 
-/* What a descriptor that can block takes at once without doing so, when poll says that it takes any. */
-#define SHARED_WRITE  512
 /* How often to look whether we have come to the foreground, while there is something to know. */
 #define FOREGROUND_MS 200
 
@@ -38,16 +36,15 @@ static const struct superdev_task_fd *first_of(unsigned int stream)
 	return &home.table->fds[home.table->first[stream]];
 }
 
-/* The same file once more, without waiting; -1 where it can't be had. */
-static int open_again(int fd, int mode)
+int sdv_deputy_open_again(int fd, int flags)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return open(path, flags | O_NOCTTY | O_CLOEXEC);
 }
 
-static bool can_now(int fd, short events)
+bool sdv_deputy_can_now(int fd, short events)
 {
 	struct pollfd poller = { .fd = fd, .events = events };
 
@@ -56,7 +53,7 @@ static bool can_now(int fd, short events)
 
 static ssize_t shared_read(struct sdv_pump_stream *stream, void *buf, size_t len)
 {
-	if (can_now(stream->in_fd, POLLIN))
+	if (sdv_deputy_can_now(stream->in_fd, POLLIN))
 		return read(stream->in_fd, buf, len);
 	errno = EAGAIN;
 	return -1;
@@ -64,8 +61,9 @@ static ssize_t shared_read(struct sdv_pump_stream *stream, void *buf, size_t len
 
 static ssize_t shared_write(struct sdv_pump_stream *stream, const void *buf, size_t len)
 {
-	if (can_now(stream->out_fd, POLLOUT))
-		return write(stream->out_fd, buf, len < SHARED_WRITE ? len : SHARED_WRITE);
+	if (sdv_deputy_can_now(stream->out_fd, POLLOUT))
+		return write(stream->out_fd, buf,
+			     len < SDV_DEPUTY_SHARED_WRITE ? len : SDV_DEPUTY_SHARED_WRITE);
 	errno = EAGAIN;
 	return -1;
 }
@@ -207,8 +205,8 @@ static int fd_with(unsigned int stream, uint8_t mode)
 static void tty_add(struct sdv_pump *pump, unsigned int stream)
 {
 	int in = fd_with(stream, SUPERDEV_TASK_MODE_READ), out = fd_with(stream, SUPERDEV_TASK_MODE_WRITE);
-	int again_in = in >= 0 ? open_again(in, O_RDONLY) : -1;
-	int again_out = out >= 0 ? open_again(out, O_WRONLY) : -1;
+	int again_in = in >= 0 ? sdv_deputy_open_again(in, O_RDONLY | O_NONBLOCK) : -1;
+	int again_out = out >= 0 ? sdv_deputy_open_again(out, O_WRONLY | O_NONBLOCK) : -1;
 
 	home.tty_fd = in >= 0 ? in : out;
 	tcgetattr(home.tty_fd, &home.before);
@@ -221,9 +219,9 @@ static void pipe_add(struct sdv_pump *pump, unsigned int stream, uint8_t mode)
 	int fd = (int)le32toh(first_of(stream)->fd), in = -1, out = -1;
 
 	if (mode & SUPERDEV_TASK_MODE_READ)
-		in = open_again(fd, O_RDONLY);
+		in = sdv_deputy_open_again(fd, O_RDONLY | O_NONBLOCK);
 	if (mode & SUPERDEV_TASK_MODE_WRITE)
-		out = open_again(fd, O_WRONLY);
+		out = sdv_deputy_open_again(fd, O_WRONLY | O_NONBLOCK);
 	sdv_pump_add(pump, mode & SUPERDEV_TASK_MODE_READ && in < 0 ? fd : in,
 		     mode & SUPERDEV_TASK_MODE_WRITE && out < 0 ? fd : out,
 		     in < 0 ? shared_read : sdv_pump_read, out < 0 ? shared_write : sdv_pump_write);

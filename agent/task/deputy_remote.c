@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -30,8 +29,6 @@
 #define MAX_BYTES     (17u << 20)
 /* How often a lock is tried that another holds: the kernel tells nobody when it could be had. */
 #define LOCK_MS       20
-/* What a descriptor that can block takes at once without doing so, when poll says that it takes any. */
-#define SHARED_WRITE  512
 #define RWF_NO_APPEND 0x20 /* RWF_NOAPPEND, of Linux 6.9 */
 #define EVENTS        (POLLIN | POLLPRI | POLLOUT | POLLRDHUP)
 
@@ -101,14 +98,6 @@ static struct file *file_add(uint64_t cookie, int fd)
 	return file;
 }
 
-static int open_again(int fd, int flags)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_NOCTTY | O_CLOEXEC);
-}
-
 int sdv_deputy_remote_add(struct sdv_pump *pump, unsigned int stream, int fd, int kind)
 {
 	int flags = fcntl(fd, F_GETFL), again;
@@ -130,7 +119,7 @@ int sdv_deputy_remote_add(struct sdv_pump *pump, unsigned int stream, int fd, in
 	if (!file->is_stream)
 		return 0;
 	/* The flags of the program's own are shared with others, who may want to wait. */
-	again = open_again(fd, (flags & O_ACCMODE) | O_NONBLOCK);
+	again = sdv_deputy_open_again(fd, (flags & O_ACCMODE) | O_NONBLOCK);
 	if (again >= 0) {
 		file->fd = again;
 		file->is_own = true;
@@ -184,13 +173,6 @@ static int64_t outcome(int64_t result)
 
 /* Reading and writing ---------------------------------------------------------- */
 
-static bool can_now(int fd, short events)
-{
-	struct pollfd poller = { .fd = fd, .events = events };
-
-	return poll(&poller, 1, 0) > 0;
-}
-
 /* Of a pipe that could not be opened again: without waiting all the same. */
 static ssize_t shared_rw(const struct file *file, void *data, size_t len, bool is_write)
 {
@@ -200,11 +182,11 @@ static ssize_t shared_rw(const struct file *file, void *data, size_t len, bool i
 
 	if (n >= 0 || errno != EOPNOTSUPP)
 		return n;
-	if (!can_now(file->fd, is_write ? POLLOUT : POLLIN)) {
+	if (!sdv_deputy_can_now(file->fd, is_write ? POLLOUT : POLLIN)) {
 		errno = EAGAIN;
 		return -1;
 	}
-	return is_write ? write(file->fd, data, len < SHARED_WRITE ? len : SHARED_WRITE)
+	return is_write ? write(file->fd, data, len < SDV_DEPUTY_SHARED_WRITE ? len : SDV_DEPUTY_SHARED_WRITE)
 			: read(file->fd, data, len);
 }
 
@@ -250,7 +232,7 @@ static struct owner *owner_find(struct file *file, uint64_t number, bool may_add
 		return NULL;
 	}
 	owner->number = number;
-	owner->fd = open_again(file->fd, fcntl(file->fd, F_GETFL) & O_ACCMODE);
+	owner->fd = sdv_deputy_open_again(file->fd, fcntl(file->fd, F_GETFL) & O_ACCMODE);
 	if (owner->fd < 0) {
 		free(owner);
 		return NULL;
@@ -357,7 +339,7 @@ static void file_watch(struct file *file)
 static int64_t do_open(const struct file *file, const struct superdev_remote_request *ask)
 {
 	/* A FIFO would be waited for; what is there already has both ends, or one that is gone. */
-	int fd = open_again(file->fd, (int)ask->command | (file->is_stream ? O_NONBLOCK : 0));
+	int fd = sdv_deputy_open_again(file->fd, (int)ask->command | (file->is_stream ? O_NONBLOCK : 0));
 	struct file *opened;
 
 	if (fd < 0)

@@ -340,6 +340,15 @@ TEST("a home that reads nothing holds up its own program and nothing else")
 	lender_ends();
 }
 
+TEST("an answer that nobody asked for ends the host")
+{
+	const struct superdev_task_answer answer = { .id = htole64(1), .op = htole32(SUPERDEV_TASK_R_SEEK) };
+
+	running("exec sleep 100");
+	put(SUPERDEV_TASK_ANSWER, 0, 0, &answer, sizeof(answer));
+	lender_ends();
+}
+
 TEST("random bytes in good frames do no harm")
 {
 	unsigned int seed = 1;
@@ -348,7 +357,8 @@ TEST("random bytes in good frames do no harm")
 		lender_start(no_args);
 		image_put(image_make("cat"));
 		for (int i = 0; i < 20; i++) {
-			uint8_t op = (uint8_t)(SUPERDEV_TASK_EXEC + rand_r(&seed) % 12);
+			uint8_t op = (uint8_t)(SUPERDEV_TASK_EXEC +
+					       rand_r(&seed) % (SUPERDEV_TASK_USED - SUPERDEV_TASK_EXEC + 1));
 			uint32_t len = op == SUPERDEV_TASK_DATA ? (uint32_t)rand_r(&seed) % 100 + 1 : 0;
 			const struct sdv_head head = {
 				.class = SUPERDEV_CLASS_CPU,
