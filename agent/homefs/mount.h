@@ -130,6 +130,8 @@ struct sdv_file {
  * @is_at_home:	home has it open, too, and is to be told when it is closed
  * @flags:	as in open(2)
  * @error_count: errors that this one need not report
+ * @is_quiet:	the kernel does not tell when a descriptor of it is closed, only when the last is
+ * @lockers:	of a quiet one: whoever has asked for a POSIX lock by it
  * @list, @list_len: of a directory: its names, as they were at the first read
  */
 struct sdv_open {
@@ -137,6 +139,9 @@ struct sdv_open {
 	bool is_at_home;
 	int flags;
 	uint32_t error_count;
+	bool is_quiet;
+	uint64_t *lockers;
+	unsigned int nr_lockers;
 	struct sdv_listed {
 		uint64_t ino;
 		uint32_t mode;
@@ -338,7 +343,7 @@ void sdv_on_setxattr(struct sdv_mount *mount, struct fuse_req *req, struct sdv_f
 		     const void *value, size_t size, int flags);
 void sdv_on_removexattr(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file,
 			const char *name);
-void sdv_on_lock(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file,
+void sdv_on_lock(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file, struct sdv_open *open,
 		 const struct sdv_fs_lock *lock);
 
 /*

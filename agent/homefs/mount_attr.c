@@ -393,21 +393,38 @@ static void lock_send(struct sdv_mount *mount, void *arg)
 	free(lock);
 }
 
-void sdv_on_lock(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file,
+/* Whose locks are to be given back with @open, as nobody tells when they are; false: no memory. */
+static bool locker_note(struct sdv_open *open, uint64_t owner)
+{
+	uint64_t *larger;
+
+	for (unsigned int i = 0; i < open->nr_lockers; i++)
+		if (open->lockers[i] == owner)
+			return true;
+	larger = realloc(open->lockers, (open->nr_lockers + 1) * sizeof(*larger));
+	if (!larger)
+		return false;
+	open->lockers = larger;
+	open->lockers[open->nr_lockers++] = owner;
+	return true;
+}
+
+void sdv_on_lock(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file, struct sdv_open *open,
 		 const struct sdv_fs_lock *lock)
 {
 	struct lock *later = malloc(sizeof(*later));
 	struct sdv_call *call = sdv_call_new(req, file, NULL);
+	bool is_kept = lock->kind == SUPERDEV_FS_L_POSIX && lock->what != SUPERDEV_FS_L_TEST &&
+		       lock->type != SUPERDEV_FS_L_UNLOCK;
 
-	if (!later || !call) {
+	if (!later || !call || (is_kept && open->is_quiet && !locker_note(open, lock->owner))) {
 		if (call)
 			sdv_call_free(mount, call);
 		free(later);
 		sdv_answer_error(req, -ENOMEM);
 		return;
 	}
-	if (lock->kind == SUPERDEV_FS_L_POSIX && lock->what != SUPERDEV_FS_L_TEST &&
-	    lock->type != SUPERDEV_FS_L_UNLOCK)
+	if (is_kept)
 		file->has_locks = true;
 	call->flags = lock->what;
 	later->call = call;

@@ -32,6 +32,7 @@ void sdv_open_free(struct sdv_mount *mount, struct sdv_open *open)
 	for (size_t i = 0; i < open->list_len; i++)
 		free(open->list[i].name);
 	free(open->list);
+	free(open->lockers);
 	sdv_file_put(mount, open->file);
 	free(open);
 }
@@ -52,6 +53,8 @@ static void open_answer(struct sdv_mount *mount, struct sdv_call *call, bool is_
 			sdv_call_tell(mount, &release);
 		sdv_answer_error(call->req, -ENOMEM);
 	} else {
+		/* It writes nothing that a close would have to wait for; locks are mostly for who writes. */
+		open->is_quiet = (call->flags & O_ACCMODE) == O_RDONLY && !call->file->has_locks;
 		sdv_answer_open(call->req, open, is_kept && !was_suspect);
 	}
 	sdv_call_free(mount, call);
@@ -164,8 +167,8 @@ void sdv_open_close(struct sdv_mount *mount, struct sdv_open *open)
 	sdv_when_clean(mount, open->file, closed, open);
 }
 
-static void flock_dropped(struct sdv_mount *mount, struct sdv_call *call, int error, const uint8_t *data,
-			  uint32_t len, uint64_t flags)
+static void lock_dropped(struct sdv_mount *mount, struct sdv_call *call, int error, const uint8_t *data,
+			 uint32_t len, uint64_t flags)
 {
 	(void)error, (void)data, (void)len, (void)flags;
 	sdv_call_free(mount, call);
@@ -192,7 +195,18 @@ static void flock_drop(struct sdv_mount *mount, struct sdv_file *file, uint64_t 
 	if (!call)
 		return;
 	sdv_fs_lock_store(data, &lock);
-	call->done = flock_dropped;
+	call->done = lock_dropped;
+	sdv_call_send(mount, call, &request);
+}
+
+static void posix_drop(struct sdv_mount *mount, struct sdv_file *file, uint64_t owner)
+{
+	struct sdv_fs_request request = { .op = SUPERDEV_FS_UNLOCK, .node = file->number, .arg = owner };
+	struct sdv_call *call = sdv_call_new(NULL, file, NULL);
+
+	if (!call)
+		return;
+	call->done = lock_dropped;
 	sdv_call_send(mount, call, &request);
 }
 
@@ -201,6 +215,8 @@ void sdv_on_release(struct sdv_mount *mount, struct fuse_req *req, struct sdv_op
 {
 	if (has_flock)
 		flock_drop(mount, open->file, owner);
+	for (unsigned int i = 0; i < open->nr_lockers; i++)
+		posix_drop(mount, open->file, open->lockers[i]);
 	sdv_answer_error(req, 0);
 	sdv_open_close(mount, open);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define FUSE_THREADS 3u
+#define PIECE        (64u << 10)
 /* "For ever": home tells. */
 #define KEPT_S       1e9
 
@@ -59,6 +60,14 @@ static bool id_at_home(const struct sdv_mount *mount, uint32_t id, uint32_t *ret
 }
 
 /*
+ * What is best read and written at a time: here every piece costs a request, however small it is.
+ */
+static blksize_t blksize_here(const struct sdv_fs_attr *attr)
+{
+	return S_ISREG(attr->mode) && attr->blksize < PIECE ? (blksize_t)PIECE : (blksize_t)attr->blksize;
+}
+
+/*
  * In a namespace that has home's user alone, a file of another user is nobody's,
  * and the kernel lets nobody write to that.  So what home lets this user write
  * to is shown as this user's.
@@ -76,7 +85,7 @@ static void stat_fill(const struct sdv_mount *mount, const struct sdv_fs_attr *a
 		.st_rdev = attr->rdev,
 		.st_size = (off_t)attr->size,
 		.st_blocks = (blkcnt_t)attr->blocks,
-		.st_blksize = attr->blksize,
+		.st_blksize = blksize_here(attr),
 		.st_atim = { attr->atime, attr->atime_nsec },
 		.st_mtim = { attr->mtime, attr->mtime_nsec },
 		.st_ctim = { attr->ctime, attr->ctime_nsec },
@@ -142,6 +151,7 @@ void sdv_answer_open(struct fuse_req *req, struct sdv_open *open, bool is_kept)
 		.fh = (uintptr_t)open,
 		.keep_cache = is_kept,
 		.cache_readdir = is_kept,
+		.noflush = open->is_quiet,
 	};
 
 	if (fuse_reply_open(req, &fi) == -ENOENT)
@@ -258,9 +268,12 @@ void sdv_kernel_forget_file(struct sdv_mount *mount, uint64_t id, bool has_data)
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
 	/* Attributes from home must not drop pages: what changed there is told. */
-	const unsigned int wanted = FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS |
-				    FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS |
-				    FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_ASYNC_READ | FUSE_CAP_DONT_MASK;
+	const unsigned int wanted =
+		FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
+		FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_ASYNC_READ |
+		FUSE_CAP_DONT_MASK |
+		/* Home's kernel takes set-id bits and capabilities from what is written to. */
+		FUSE_CAP_HANDLE_KILLPRIV_V2;
 	const unsigned int unwanted = FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
 				      FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE |
 				      FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
@@ -557,7 +570,7 @@ static void lock_do(fuse_req_t req, fuse_ino_t id, const struct fuse_file_info *
 	};
 
 	ENTER(req);
-	sdv_on_lock(mount, req, file_of(mount, id), &lock);
+	sdv_on_lock(mount, req, file_of(mount, id), open_of(fi), &lock);
 	LEAVE;
 }
 
@@ -585,7 +598,7 @@ static void flock_file(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi,
 	};
 
 	ENTER(req);
-	sdv_on_lock(mount, req, file_of(mount, id), &lock);
+	sdv_on_lock(mount, req, file_of(mount, id), open_of(fi), &lock);
 	LEAVE;
 }
 

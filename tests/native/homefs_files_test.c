@@ -263,6 +263,35 @@ TEST("record locks exclude each other at both ends, wait, and can be given up")
 	SOON(in_child(child_locks_here) == 0);
 }
 
+TEST("a read lock by a descriptor for reading excludes, and goes with its last copy")
+{
+	int fd, writer;
+
+	put(home("read-locked"), "0123456789012345678901234567890");
+	fd = open(here("read-locked"), O_RDONLY);
+	writer = open(home("read-locked"), O_RDWR);
+	CHECK(fd >= 0 && writer >= 0);
+	CHECK(!lock_try(fd, F_RDLCK, F_SETLK));
+	CHECK(lock_try(writer, F_WRLCK, F_SETLK) && errno == EAGAIN);
+	CHECK(!close(fd));
+	SOON(!lock_try(writer, F_WRLCK, F_SETLK));
+	/* It has had locks now: each close of a process gives its own back. */
+	CHECK(!lock_try(writer, F_UNLCK, F_SETLK));
+	fd = open(here("read-locked"), O_RDONLY);
+	CHECK(!lock_try(fd, F_RDLCK, F_SETLK) && lock_try(writer, F_WRLCK, F_SETLK) && errno == EAGAIN);
+	CHECK(!close(dup(fd)));
+	SOON(!lock_try(writer, F_WRLCK, F_SETLK));
+	CHECK(!close(fd) && !close(writer));
+}
+
+TEST("programs are asked to write in large pieces")
+{
+	struct stat st;
+
+	put(home("pieces"), "x");
+	CHECK(!stat(here("pieces"), &st) && st.st_blksize >= 64 << 10);
+}
+
 TEST("flock excludes at both ends, until the last close")
 {
 	int fd, copy;
