@@ -40,7 +40,7 @@ int BPF_PROG(fastest, struct superdev_exec *exec)
 		return 0;
 	}
 	runnable = sdv_runnable();
-	here = stretched(cost->wall_us, runnable * 100ULL, exec->nr_cpus);
+	here = stretched(cost->wall_us, runnable, exec->nr_cpus);
 	for (i = 0; i < SDV_MAX_LEASES; i++) {
 		lease = superdev_exec_lease(exec, i);
 		if (!lease)

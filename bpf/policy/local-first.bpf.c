@@ -25,12 +25,12 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 	const struct superdev_cost *cost;
 	__u64 work, start;
 
-	if (runnable <= exec->nr_cpus) {
-		sdv_pick(exec, 0, "there is room here: %u tasks want %u processors", runnable,
-			 exec->nr_cpus);
+	if (runnable <= exec->nr_cpus * 100) {
+		sdv_pick(exec, 0, "there is room here: %u.%02u tasks want %u processors",
+			 runnable / 100, runnable % 100, exec->nr_cpus);
 		return 0;
 	}
-	here = runnable * 100 / (exec->nr_cpus ? exec->nr_cpus : 1);
+	here = runnable / (exec->nr_cpus ? exec->nr_cpus : 1);
 	for (i = 0; i < SDV_MAX_LEASES; i++) {
 		lease = superdev_exec_lease(exec, i);
 		if (!lease)
@@ -44,8 +44,9 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 		least = there;
 	}
 	if (!best || least >= here) {
-		sdv_pick(exec, 0, "%u tasks want %u processors here, but no lender has more room",
-			 runnable, exec->nr_cpus);
+		sdv_pick(exec, 0,
+			 "%u.%02u tasks want %u processors here, but no lender has more room",
+			 runnable / 100, runnable % 100, exec->nr_cpus);
 		return 0;
 	}
 	cost = superdev_exec_cost(exec);
@@ -57,9 +58,9 @@ int BPF_PROG(local_first, struct superdev_exec *exec)
 			 work, start);
 		return 0;
 	}
-	sdv_pick(exec, best->id, "%u tasks want %u processors here; there %u.%02u want %u",
-		 runnable, exec->nr_cpus, sdv_wanted(best) / 100, sdv_wanted(best) % 100,
-		 best->cpus ? best->cpus : 1);
+	sdv_pick(exec, best->id, "%u.%02u tasks want %u processors here; there %u.%02u want %u",
+		 runnable / 100, runnable % 100, exec->nr_cpus, sdv_wanted(best) / 100,
+		 sdv_wanted(best) % 100, best->cpus ? best->cpus : 1);
 	return 0;
 }
 

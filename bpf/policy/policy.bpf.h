@@ -73,8 +73,17 @@ struct superdev_policy {
 };
 
 /* The scheduler's, of one processor. */
+struct sched_avg {
+	unsigned long runnable_avg;
+};
+
+struct cfs_rq {
+	struct sched_avg avg;
+};
+
 struct rq {
 	unsigned int nr_running;
+	struct cfs_rq cfs;
 };
 
 #pragma clang attribute pop
@@ -99,21 +108,32 @@ extern int superdev_exec_learn(struct superdev_exec *exec, _Bool is_remote, __u6
 
 extern const struct rq runqueues __ksym;
 
-/* Decides, with a reason as printf() would make it. */
-#define sdv_pick(exec, lease, fmt, args...)					\
-({										\
-	char sdv_why[SDV_WHY_SIZE];						\
-										\
-	BPF_SNPRINTF(sdv_why, sizeof(sdv_why), fmt, ##args);			\
-	superdev_exec_pick(exec, lease, sdv_why, sizeof(sdv_why));		\
-})
+/* Of the scheduler's averages: one task all the time (kernel/sched/pelt.c). */
+#define SDV_ALWAYS 1024
+
+/* Until it counts half of what changed, ms; and it is taken to count all after twice that. */
+#define SDV_HALF_MS 32
+
+/* What was kept here lately, in hundredths of a program, and when the last was.  Who races, loses one. */
+static __u32 sdv_kept;
+static __u64 sdv_kept_ms;
+
+static __always_inline __u32 sdv_lately_kept(__u64 now_ms)
+{
+	__u64 ms = now_ms - sdv_kept_ms;
+
+	return ms < 2 * SDV_HALF_MS ? sdv_kept - sdv_kept * ms / (2 * SDV_HALF_MS) : 0;
+}
 
 /*
- * Tasks that run or want to, on all processors, now; the one that asks is
- * among them.
+ * Tasks that run or want to, on all processors, in hundredths; the one that asks
+ * is among them.  Not more than now: what ended is gone.  And not more than there
+ * were over the last moments, and programs that were kept here since: who wakes
+ * for an instant to pass a message on is no load that a program would wait for.
  */
 static __always_inline __u32 sdv_runnable(void)
 {
+	__u64 lately = 0, now_ms = bpf_ktime_get_ns() / 1000000;
 	const struct rq *rq;
 	__u32 cpu, nr = 0;
 
@@ -122,9 +142,32 @@ static __always_inline __u32 sdv_runnable(void)
 		if (!rq)
 			break;
 		nr += rq->nr_running;
+		lately += rq->cfs.avg.runnable_avg;
 	}
-	return nr;
+	nr *= 100;
+	lately = 100 + sdv_lately_kept(now_ms) + lately * 100 / SDV_ALWAYS;
+	return lately < nr ? lately : nr;
 }
+
+/* A program is kept here: until the averages of the scheduler know of it, it is counted. */
+static __always_inline void sdv_keep(void)
+{
+	__u64 now_ms = bpf_ktime_get_ns() / 1000000;
+
+	sdv_kept = sdv_lately_kept(now_ms) + 100;
+	sdv_kept_ms = now_ms;
+}
+
+/* Decides, with a reason as printf() would make it. */
+#define sdv_pick(exec, lease, fmt, args...)					\
+({										\
+	char sdv_why[SDV_WHY_SIZE];						\
+										\
+	if (!(lease))								\
+		sdv_keep();							\
+	BPF_SNPRINTF(sdv_why, sizeof(sdv_why), fmt, ##args);			\
+	superdev_exec_pick(exec, lease, sdv_why, sizeof(sdv_why));		\
+})
 
 /* Tasks that want its processors, in hundredths: others' and those of this home. */
 static __always_inline __u32 sdv_wanted(const struct superdev_exec_lease *lease)
