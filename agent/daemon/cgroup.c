@@ -307,21 +307,24 @@ uint64_t cgroup_lease(struct daemon *d, uint64_t id)
 
 int cgroup_guests(struct daemon *d, uint64_t number, char *ret_path, int *ret_host)
 {
-	char path[CGROUP_PATH_SIZE];
+	char path[CGROUP_PATH_SIZE], host[CGROUP_PATH_SIZE];
 	int r = lease_path(d, number, path, sizeof(path));
 
 	if (r < 0)
 		return r;
-	enable(path);
 	path_of(d->cgroups, number, "/guests", ret_path, CGROUP_PATH_SIZE);
+	path_of(d->cgroups, number, "/guests/host", host, sizeof(host));
+	*ret_host = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_host >= 0)
+		return 0;
+	enable(path);
 	if (mkdir(ret_path, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	/* What a guest forks and fills is its own, so that all of it goes when there is too much. */
 	enable(ret_path);
-	path_of(d->cgroups, number, "/guests/host", path, sizeof(path));
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+	if (mkdir(host, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	*ret_host = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*ret_host = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *ret_host < 0 ? -errno : 0;
 }
 

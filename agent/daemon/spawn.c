@@ -2,8 +2,9 @@
 /*
  * spawn.c: starts programs of ours that live beside the agent.
  *
- * By fork() and not posix_spawn(): the child has to be in its cgroup, and to be
- * its user, before it executes anything.
+ * By clone3() and not posix_spawn(): the child has to be its user before it executes
+ * anything, and begins in its cgroup.  To move there later makes the kernel stop all
+ * forks and wait for a grace period.
  */
 #include "spawn.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,18 +50,6 @@ static int fds_move(const struct spawn *spawn)
 		if (dup2(high[i], SPAWN_FD_FIRST + (int)i) < 0)
 			return -errno;
 	return close_range(SPAWN_FD_FIRST + spawn->nr_fds, ~0u, 0) ? -errno : 0;
-}
-
-static int cgroup_join(int dir)
-{
-	int fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "0", 1) != 1)
-		r = -errno;
-	close(fd);
-	return r;
 }
 
 /* Nothing that this process executes has more either. */
@@ -112,14 +102,7 @@ static _Noreturn void child(const struct spawn *spawn)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	if (spawn->cgroup >= 0) {
-		what = "enter its cgroup";
-		r = cgroup_join(spawn->cgroup);
-	}
-	if (!r) {
-		what = "get its descriptors";
-		r = fds_move(spawn);
-	}
+	r = fds_move(spawn);
 	if (!r && spawn->user) {
 		what = "become its user";
 		r = user_become(spawn->user);
@@ -135,21 +118,20 @@ static _Noreturn void child(const struct spawn *spawn)
 
 int spawn(const struct spawn *spawn, int *ret_pidfd, pid_t *ret_pid)
 {
-	pid_t pid = fork();
-	int pidfd;
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | (spawn->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = spawn->cgroup >= 0 ? (uint64_t)spawn->cgroup : 0,
+	};
+	/* This process has one thread, so what fork() does beside this is not needed. */
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 
 	if (!pid)
 		child(spawn);
 	if (pid < 0)
 		return -errno;
-	/* Whoever reaps it does so in the loop, so the number is still this child's. */
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0) {
-		int r = -errno;
-
-		kill(pid, SIGKILL);
-		return r;
-	}
 	*ret_pidfd = pidfd;
 	if (ret_pid)
 		*ret_pid = pid;
