@@ -393,26 +393,26 @@ bool cgroup_guests_kill(struct daemon *d, uint64_t number)
 }
 
 /* The name is superdev-guest's, see sdv_guest_cgroup_open(). */
-static void guest_leaf(pid_t pid, char *ret_leaf, size_t size)
+static void guest_leaf(uint32_t id, char *ret_leaf, size_t size)
 {
-	snprintf(ret_leaf, size, "/guests/guest-%d", pid);
+	snprintf(ret_leaf, size, "/guests/guest-%u", id);
 }
 
-bool cgroup_guest_kill(struct daemon *d, uint64_t number, pid_t pid)
+bool cgroup_guest_kill(struct daemon *d, uint64_t number, uint32_t id)
 {
 	struct cgroups *cgroups = cgroups_get(d);
 	char leaf[40];
 
-	guest_leaf(pid, leaf, sizeof(leaf));
+	guest_leaf(id, leaf, sizeof(leaf));
 	return cgroups && !cgroup_kill(cgroups, number, leaf);
 }
 
-void cgroup_guest_tidy(struct daemon *d, uint64_t number, pid_t pid)
+void cgroup_guest_tidy(struct daemon *d, uint64_t number, uint32_t id)
 {
 	struct cgroups *cgroups = cgroups_get(d);
 	char leaf[40], path[CGROUP_PATH_SIZE];
 
-	guest_leaf(pid, leaf, sizeof(leaf));
+	guest_leaf(id, leaf, sizeof(leaf));
 	if (cgroups && !path_of(cgroups, number, leaf, path, sizeof(path)))
 		rmdir(path);
 }

@@ -44,10 +44,10 @@ int cgroup_enter(int fd, pid_t pid);
  */
 int cgroup_guests(struct daemon *d, uint64_t number, char *ret_path, int *ret_host);
 
-/* Kills the one whose host is process @pid, which tidies up after it; false: it has none. */
-bool cgroup_guest_kill(struct daemon *d, uint64_t number, pid_t pid);
+/* Kills one, by its id in guest_ctl.h; its host tidies up after it.  False: it has none yet. */
+bool cgroup_guest_kill(struct daemon *d, uint64_t number, uint32_t id);
 /* Removes what a host that has ended could not remove itself. */
-void cgroup_guest_tidy(struct daemon *d, uint64_t number, pid_t pid);
+void cgroup_guest_tidy(struct daemon *d, uint64_t number, uint32_t id);
 /* Kills all guests of a lease, their hosts and home's files there; false: there are no cgroups. */
 bool cgroup_guests_kill(struct daemon *d, uint64_t number);
 

@@ -53,6 +53,7 @@ struct daemon {
 	struct list workers;       /* worker_proc.c */
 	struct list helpers;       /* helper.c */
 	struct list files;         /* guest_lender.c */
+	uint32_t last_guest;       /* likewise */
 	struct list pools;         /* task_home.c */
 
 	struct listener *listener;

@@ -29,6 +29,7 @@
 
 #include "cgroup.h"
 #include "fdpass.h"
+#include "guest_ctl.h"
 #include "lease_lender.h"
 #include "module.h"
 #include "offer.h"
@@ -36,12 +37,12 @@
 #include "spawn.h"
 #include "superdev_cpu.h"
 
-#define READY_MS   10000 /* from the start of the mount to its first message */
-#define IDLE_MS    60000 /* files without a guest */
-#define STOP_MS    5000  /* from being asked to being killed */
-#define FILES_MAX  64    /* of a lease */
-#define GUESTS_MAX 256   /* of a lease */
-#define USER_MAX   65535 /* what a guest's namespace has */
+#define READY_MS   10000  /* from the start of the mount to its first message */
+#define IDLE_MS    900000 /* files without a guest; what is cached of them is for the next build */
+#define STOP_MS    5000   /* from being asked to being killed */
+#define FILES_MAX  64     /* of a lease */
+#define GUESTS_MAX 256    /* of a lease */
+#define USER_MAX   65535  /* what a guest's namespace has */
 /*
  * The lender's number for home's user 0 (nobody's here), and how far apart those of
  * different leases are: what hosts guests has some behind the 65536 of its users.
@@ -55,6 +56,7 @@
  * @number:	of the lease
  * @first_id:	what home's user 0 is here, of this lease
  * @control:	to its process; closes when that ends
+ * @host:	to the process that divides itself for each guest (guest_ctl.h); -1: none yet
  * @is_over:	its end was seen: only waiting for operations
  */
 struct files {
@@ -64,29 +66,31 @@ struct files {
 	uint32_t epoch, user, first_id;
 	char peer[SDV_NAME_SIZE];
 	char dir[192];
-	int control, pidfd;
+	int control, pidfd, host;
 	bool is_ready, is_stopping, is_over;
-	struct sdv_op poll;
+	struct sdv_op poll, host_poll;
 	struct timer timer; /* for READY, for idleness, for its end */
 	struct list guests;
 	unsigned int nr_guests;
 };
 
 /**
- * struct guest - one superdev-guest
- * @fd:		its connection, until it is started; -1
- * @pid:	names its cgroup; 0: not started
+ * struct guest - a program of home's, or room for one
+ * @fd:		its connection, until its host is asked for; -1
+ * @id:		names its cgroup; 0: not asked for yet
+ * @pidfd:	of its host; -1: that has not answered yet
  */
 struct guest {
 	struct list node; /* files.guests */
 	struct files *files;
 	int fd, pidfd;
-	pid_t pid;
+	uint32_t id;
 	bool is_clear;
 	struct sdv_op poll;
 };
 
 static void guest_start(struct guest *guest);
+static void host_readable(struct sdv_op *op, int result, bool more);
 
 static char *program_path(const struct daemon *d, char *buffer, size_t size, const char *name)
 {
@@ -155,7 +159,8 @@ static void dir_drop(const char *dir)
 
 static void files_try_free(struct files *files)
 {
-	if (!files->is_over || files->poll.is_active || !list_is_empty(&files->guests))
+	if (!files->is_over || files->poll.is_active || files->host_poll.is_active ||
+	    !list_is_empty(&files->guests))
 		return;
 	timer_stop(&files->timer);
 	list_del(&files->node);
@@ -167,16 +172,31 @@ static void files_try_free(struct files *files)
 
 static void guest_kill(struct guest *guest)
 {
-	if (!guest->pid) {
-		close(guest->fd);
-		list_del(&guest->node);
-		guest->files->nr_guests--;
-		free(guest);
+	/* Its host sees that, tells home, and tidies up; before it has made that cgroup there is nothing to. */
+	bool is_killed = guest->id && cgroup_guest_kill(guest->files->d, guest->files->number, guest->id);
+
+	if (guest->pidfd >= 0) {
+		if (!is_killed)
+			spawn_signal(guest->pidfd, SIGKILL);
 		return;
 	}
-	/* Its host sees that, tells home, and tidies up; before it has made that cgroup there is nothing to. */
-	if (!cgroup_guest_kill(guest->files->d, guest->files->number, guest->pid))
-		spawn_signal(guest->pidfd, SIGKILL);
+	/* Nothing to wait for.  Where it is asked for already, it finds its root gone. */
+	if (guest->fd >= 0)
+		close(guest->fd);
+	list_del(&guest->node);
+	guest->files->nr_guests--;
+	free(guest);
+}
+
+/* Its guests go on; there is no other until one is wanted. */
+static void host_end(struct files *files)
+{
+	if (files->host < 0)
+		return;
+	if (files->host_poll.is_active)
+		sdv_op_cancel(files->d->loop, &files->host_poll);
+	close(files->host);
+	files->host = -1;
 }
 
 /* It has ended, or is to be taken for it. */
@@ -190,6 +210,7 @@ static void files_over(struct files *files)
 	files->is_over = true;
 	list_for_each_safe(guest, &files->guests, struct guest, node)
 		guest_kill(guest);
+	host_end(files);
 	dir_drop(files->dir);
 	if (files->pidfd >= 0)
 		spawn_signal(files->pidfd, SIGKILL);
@@ -355,8 +376,9 @@ static void files_open(struct conn *conn)
 	files->epoch = conn->theirs.epoch;
 	files->user = conn->theirs.user;
 	files->session = conn->theirs.session;
-	files->control = files->pidfd = -1;
+	files->control = files->pidfd = files->host = -1;
 	files->poll.done = files_readable;
+	files->host_poll.done = host_readable;
 	snprintf(files->peer, sizeof(files->peer), "%s", peer->info.name);
 	snprintf(files->dir, sizeof(files->dir), "%s/guest/%" PRIu64 "-%u-%016" PRIx64, d->conf.runtime_dir,
 		 files->number, files->user, files->session);
@@ -384,8 +406,8 @@ static void guest_over(struct guest *guest)
 {
 	struct files *files = guest->files;
 
-	if (guest->pid)
-		cgroup_guest_tidy(files->d, files->number, guest->pid);
+	if (guest->id)
+		cgroup_guest_tidy(files->d, files->number, guest->id);
 	if (guest->fd >= 0)
 		close(guest->fd);
 	if (guest->pidfd >= 0)
@@ -429,22 +451,19 @@ static void limits_text(const struct files *files, const char *cgroup, char *ret
 	snprintf(ret_memory, size, "%" PRIu64, processors.memory);
 }
 
-static int guest_spawn(struct guest *guest, int sync)
+static int host_spawn(struct files *files, int control)
 {
-	struct files *files = guest->files;
 	char program[300], lease[24], epoch[16], cgroup[CGROUP_PATH_SIZE], base[128], memory[24] = "";
-	char fd_text[8], sync_text[8], first_id[16];
-	char *argv[24] = { program,    "--fd",    fd_text, "--sync",        sync_text, "--root",
-			   files->dir, "--leave", base,    "--first-id",    first_id,  "--lease",
-			   lease,      "--epoch", epoch,   "--remote-files" };
-	const int fds[] = { guest->fd, sync };
-	struct spawn what = { .argv = argv, .fds = fds, .nr_fds = 2, .cgroup = -1 };
-	unsigned int n = 16;
-	int r;
+	char control_text[8], first_id[16];
+	char *argv[24] = { program,   "--control", control_text, "--root",        files->dir,
+			   "--leave", base,        "--first-id", first_id,        "--lease",
+			   lease,     "--epoch",   epoch,        "--remote-files" };
+	struct spawn what = { .argv = argv, .fds = &control, .nr_fds = 1, .cgroup = -1 };
+	unsigned int n = 14;
+	int pidfd, r;
 
 	program_path(files->d, program, sizeof(program), "superdev-guest");
-	snprintf(fd_text, sizeof(fd_text), "%d", SPAWN_FD_FIRST);
-	snprintf(sync_text, sizeof(sync_text), "%d", SPAWN_FD_FIRST + 1);
+	snprintf(control_text, sizeof(control_text), "%d", SPAWN_FD_FIRST);
 	snprintf(first_id, sizeof(first_id), "%u", files->first_id);
 	snprintf(lease, sizeof(lease), "%" PRIu64, files->number);
 	snprintf(epoch, sizeof(epoch), "%u", files->epoch);
@@ -452,8 +471,6 @@ static int guest_spawn(struct guest *guest, int sync)
 	r = cgroup_guests(files->d, files->number, cgroup, &what.cgroup);
 	if (r < 0 && r != -EOPNOTSUPP)
 		return r;
-	if (guest->is_clear)
-		argv[n++] = "--clear";
 	if (!r) {
 		argv[n++] = "--cgroup";
 		argv[n++] = cgroup;
@@ -463,10 +480,124 @@ static int guest_spawn(struct guest *guest, int sync)
 		argv[n++] = "--memory";
 		argv[n++] = memory;
 	}
-	r = spawn(&what, &guest->pidfd, &guest->pid);
+	r = spawn(&what, &pidfd, NULL);
 	if (what.cgroup >= 0)
 		close(what.cgroup);
+	/* It ends with its socket, or is killed with all that is in that cgroup. */
+	if (!r)
+		close(pidfd);
 	return r;
+}
+
+static int host_start(struct files *files)
+{
+	int pair[2], r;
+
+	/* The one before has ended; of its poll, that may not be known yet. */
+	if (files->host_poll.is_active)
+		return -EBUSY;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	r = host_spawn(files, pair[1]);
+	close(pair[1]);
+	files->host = pair[0];
+	if (!r)
+		r = sdv_op_poll(files->d->loop, &files->host_poll, files->host, POLLIN, false);
+	if (r < 0)
+		host_end(files);
+	return r;
+}
+
+/* Takes neither the guest's connection nor @sync. */
+static int host_ask(struct guest *guest, int sync)
+{
+	struct files *files = guest->files;
+	const struct sdv_guest_request request = {
+		.id = ++files->d->last_guest,
+		.is_clear = guest->is_clear,
+	};
+	const int fds[SDV_GUEST_CTL_NR_FDS] = {
+		[SDV_GUEST_CTL_CONNECTION] = guest->fd,
+		[SDV_GUEST_CTL_SYNC] = sync,
+	};
+	int r = files->host < 0 ? host_start(files) : 0;
+
+	if (!r)
+		r = sdv_fds_send(files->host, &request, sizeof(request), fds, SDV_GUEST_CTL_NR_FDS,
+				 MSG_DONTWAIT);
+	if (!r)
+		guest->id = request.id;
+	return r;
+}
+
+static void guest_failed(struct guest *guest, int error)
+{
+	sdv_log(SDV_LOG_ERR, "lease %" PRIu64 " of '%s': a guest could not be started: %s",
+		guest->files->number, guest->files->peer, strerror(error));
+	guest_over(guest);
+}
+
+/* It is there, or will not be; takes @pidfd. */
+static void guest_answered(struct files *files, const struct sdv_guest_answer *answer, int pidfd)
+{
+	int r;
+
+	list_for_each_safe(guest, &files->guests, struct guest, node) {
+		if (guest->id != answer->id || guest->pidfd >= 0)
+			continue;
+		if (pidfd < 0) {
+			guest_failed(guest, answer->error ? (int)answer->error : EPROTO);
+			return;
+		}
+		guest->pidfd = pidfd;
+		r = sdv_op_poll(files->d->loop, &guest->poll, guest->pidfd, POLLIN, false);
+		if (r < 0) {
+			spawn_signal(guest->pidfd, SIGKILL);
+			guest_failed(guest, -r);
+		}
+		return;
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+/* What it had not answered yet will not be hosted. */
+static void host_gone(struct files *files)
+{
+	sdv_log(SDV_LOG_WARNING, "lease %" PRIu64 " of '%s': the host of guests of user %u ended",
+		files->number, files->peer, files->user);
+	host_end(files);
+	list_for_each_safe(guest, &files->guests, struct guest, node)
+		if (guest->id && guest->pidfd < 0)
+			guest_failed(guest, ECONNRESET);
+}
+
+static void host_readable(struct sdv_op *op, int result, bool more)
+{
+	struct files *files = container_of(op, struct files, host_poll);
+	struct sdv_guest_answer answer;
+	ssize_t n = result < 0 ? 0 : 1;
+	int pidfd;
+
+	(void)more;
+	if (files->is_over) {
+		files_try_free(files);
+		return;
+	}
+	/* Cancelled, as it is no more; there may be another soon. */
+	if (files->host < 0)
+		return;
+	while (n > 0) {
+		n = sdv_fds_receive(files->host, &answer, sizeof(answer), &pidfd, 1, MSG_DONTWAIT);
+		if (n == (ssize_t)sizeof(answer))
+			guest_answered(files, &answer, pidfd);
+		else if (n > 0)
+			n = 0;
+	}
+	if (n == -EAGAIN)
+		n = sdv_op_poll(files->d->loop, &files->host_poll, files->host, POLLIN, false) < 0 ? 0 : 1;
+	if (n <= 0)
+		host_gone(files);
 }
 
 /* Its end, which home sees, is all that comes of a failure. */
@@ -480,22 +611,14 @@ static void guest_start(struct guest *guest)
 	if (!r)
 		r = files_give(files, pair[0]);
 	if (!r)
-		r = guest_spawn(guest, pair[1]);
+		r = host_ask(guest, pair[1]);
 	for (int i = 0; i < 2; i++)
 		if (pair[i] >= 0)
 			close(pair[i]);
 	close(guest->fd);
 	guest->fd = -1;
-	if (!r) {
-		r = sdv_op_poll(files->d->loop, &guest->poll, guest->pidfd, POLLIN, false);
-		if (r < 0)
-			spawn_signal(guest->pidfd, SIGKILL);
-	}
-	if (!r)
-		return;
-	sdv_log(SDV_LOG_ERR, "lease %" PRIu64 " of '%s': a guest could not be started: %s", files->number,
-		files->peer, strerror(-r));
-	guest_over(guest);
+	if (r)
+		guest_failed(guest, -r);
 }
 
 static void task_open(struct conn *conn)

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -155,10 +158,9 @@ static int capabilities_drop(const char **ret_what)
 	return 0;
 }
 
-static int filter_load(const struct sdv_sandbox_call *calls, size_t nr_calls)
+static int rules_add(scmp_filter_ctx rules, const struct sdv_sandbox_call *calls, size_t nr_calls)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r = filter ? 0 : -ENOMEM;
+	int r = rules ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < nr_calls && !r; i++) {
 		const struct sdv_sandbox_call *call = &calls[i];
@@ -170,12 +172,77 @@ static int filter_load(const struct sdv_sandbox_call *calls, size_t nr_calls)
 				.op = SCMP_CMP_EQ,
 				.datum_a = call->args[a].value,
 			};
-		r = seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->nr, call->nr_args, cmp);
+		r = seccomp_rule_add_exact_array(rules, SCMP_ACT_ALLOW, call->nr, call->nr_args, cmp);
 	}
-	if (!r)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
 	return r;
+}
+
+/* The program of @rules, which the library writes to files alone. */
+static int rules_export(scmp_filter_ctx rules, struct sdv_sandbox_filter *ret_filter)
+{
+	int fd = memfd_create("filter", MFD_CLOEXEC), r;
+	ssize_t size = 0;
+
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(rules, fd);
+	if (!r)
+		size = lseek(fd, 0, SEEK_END);
+	ret_filter->len = size > 0 ? (size_t)size / sizeof(*ret_filter->code) : 0;
+	ret_filter->code = r ? NULL : malloc((size_t)size + 1);
+	if (!r && !ret_filter->code)
+		r = -ENOMEM;
+	if (!r && pread(fd, ret_filter->code, (size_t)size, 0) != size)
+		r = -EIO;
+	close(fd);
+	return r;
+}
+
+/**
+ * sdv_sandbox_filter_make - leaves only a few system calls to who loads it
+ * @filter:	what was made; its memory is the caller's from then on
+ * @calls:	those; any other, or of another architecture, kills the process
+ * @nr_calls:	how many
+ * @ret_what:	on error, what could not be done
+ *
+ * Return: 0 or -errno.
+ */
+int sdv_sandbox_filter_make(struct sdv_sandbox_filter *filter, const struct sdv_sandbox_call *calls,
+			    size_t nr_calls, const char **ret_what)
+{
+	scmp_filter_ctx rules = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r = rules_add(rules, calls, nr_calls);
+
+	*filter = (struct sdv_sandbox_filter){ 0 };
+	if (!r)
+		r = rules_export(rules, filter);
+	seccomp_release(rules);
+	if (r) {
+		*ret_what = "make the system call filter";
+		free(filter->code);
+		*filter = (struct sdv_sandbox_filter){ 0 };
+	}
+	return r;
+}
+
+/**
+ * sdv_sandbox_filter_load - last step: what the filter does not have is over
+ * @filter:	made before
+ * @ret_what:	on error, what could not be done
+ *
+ * Return: 0 or -errno.
+ */
+int sdv_sandbox_filter_load(const struct sdv_sandbox_filter *filter, const char **ret_what)
+{
+	const struct sock_fprog program = { .len = (unsigned short)filter->len, .filter = filter->code };
+
+	*ret_what = "load the system call filter";
+	/* An empty one would be refused by the kernel, too. */
+	if (!filter->len || filter->len > BPF_MAXINSNS)
+		return -EINVAL;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return -errno;
+	return 0;
 }
 
 /**
@@ -188,10 +255,12 @@ static int filter_load(const struct sdv_sandbox_call *calls, size_t nr_calls)
  */
 int sdv_sandbox_seal(const struct sdv_sandbox_call *calls, size_t nr_calls, const char **ret_what)
 {
-	int r = filter_load(calls, nr_calls);
+	struct sdv_sandbox_filter filter;
+	int r = sdv_sandbox_filter_make(&filter, calls, nr_calls, ret_what);
 
-	if (r)
-		*ret_what = "load the system call filter";
+	if (!r)
+		r = sdv_sandbox_filter_load(&filter, ret_what);
+	/* Not freed: that may want a system call, and is nothing to who goes on with a few. */
 	return r;
 }
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sock_filter;
+
 /*
  * User and group of every worker: fixed, so that nothing has to be configured
  * and no name service is asked.  Policy keeps 65000 to 65533 free on Debian.  It
@@ -50,5 +52,19 @@ struct sdv_sandbox_call {
 };
 
 int sdv_sandbox_seal(const struct sdv_sandbox_call *calls, size_t nr_calls, const char **ret_what);
+
+/**
+ * struct sdv_sandbox_filter - what sdv_sandbox_seal() would load, made beforehand
+ *
+ * Making it costs more than loading it: for who divides itself, and has each child load it.
+ */
+struct sdv_sandbox_filter {
+	struct sock_filter *code;
+	size_t len; /* instructions */
+};
+
+int sdv_sandbox_filter_make(struct sdv_sandbox_filter *filter, const struct sdv_sandbox_call *calls,
+			    size_t nr_calls, const char **ret_what);
+int sdv_sandbox_filter_load(const struct sdv_sandbox_filter *filter, const char **ret_what);
 
 #endif

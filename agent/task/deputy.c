@@ -486,6 +486,7 @@ int main(int argc, char **argv)
 	void *image;
 	int r;
 
+	sdv_pump_thin(pump);
 	options_read(argc, argv);
 	/* Where it has none, the number may be one of ours. */
 	deputy.has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;

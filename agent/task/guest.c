@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * guest.c: superdev-guest: hosts one guest, for the deputy at the other end of a connection.
+ * guest.c: superdev-guest: hosts a guest, for the deputy at the other end of a connection.
  *
  * This is the launcher: root, for as long as it takes to make namespaces, a root
  * and a cgroup, and two processes that live without; see guest.h.  Then it waits
@@ -48,7 +48,12 @@ static struct {
 	struct sdv_guest_cgroup cgroup;
 	pid_t init, relay;
 	bool has_remote_files;
-} guest = { .options = { .fd = -1, .sync = -1, .channel = -1, .first_id = 1u << 20 } };
+	struct sdv_sandbox_filter filter;
+	int device; /* of remote files, where its name led; -1: there are none */
+} guest = {
+	.options = { .control = -1, .fd = -1, .sync = -1, .channel = -1, .first_id = 1u << 20 },
+	.device = -1,
+};
 
 static int id_map(pid_t pid, const char *file, uint32_t first, const char **ret_what)
 {
@@ -125,8 +130,8 @@ static int processes_make(const char **ret_what)
 	return r;
 }
 
-/* Nothing but waiting, killing and removing the cgroup is left to do. */
-static int launcher_seal(const char **ret_what)
+/* For when nothing but waiting, killing and removing the cgroup is left to do. */
+static int launcher_prepare(const char **ret_what)
 {
 	static const struct sdv_sandbox_call calls[] = {
 		{ .nr = SYS_wait4 },
@@ -147,12 +152,15 @@ static int launcher_seal(const char **ret_what)
 		{ .nr = SYS_ppoll },
 	};
 
+	return sdv_sandbox_filter_make(&guest.filter, calls, sizeof(calls) / sizeof(*calls), ret_what);
+}
+
+static int launcher_seal(const char **ret_what)
+{
 	/* The cgroup may be another user's. */
 	int r = sdv_guestbox_capabilities(1ull << CAP_KILL | 1ull << CAP_DAC_OVERRIDE, ret_what);
 
-	if (r)
-		return r;
-	return sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), ret_what);
+	return r ? r : sdv_sandbox_filter_load(&guest.filter, ret_what);
 }
 
 /*
@@ -193,7 +201,9 @@ static _Noreturn void usage(void)
 	fprintf(stderr,
 		"usage: superdev-guest --fd N --root DIR [--cgroup DIR] [--first-id ID] [--pids N]\n"
 		"                      [--memory BYTES] [--lease N] [--epoch N] [--clear] [--sync N]\n"
-		"                      [--leave DIR] [--remote-files]\n");
+		"                      [--leave DIR] [--remote-files]\n"
+		"       superdev-guest --control N …: for each guest that is asked for there, without\n"
+		"                      --fd, --sync and --clear\n");
 	exit(2);
 }
 
@@ -212,25 +222,20 @@ static uint64_t number(const char *text, uint64_t max)
 static void options_read(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "fd", required_argument, NULL, 'f' },
-		{ "root", required_argument, NULL, 'r' },
-		{ "cgroup", required_argument, NULL, 'c' },
-		{ "first-id", required_argument, NULL, 'i' },
-		{ "pids", required_argument, NULL, 'p' },
-		{ "memory", required_argument, NULL, 'm' },
-		{ "lease", required_argument, NULL, 'l' },
-		{ "epoch", required_argument, NULL, 'e' },
-		{ "clear", no_argument, NULL, 'C' },
-		{ "sync", required_argument, NULL, 's' },
-		{ "leave", required_argument, NULL, 'L' },
-		{ "remote-files", no_argument, NULL, 'R' },
-		{ NULL, 0, NULL, 0 },
+		{ "control", required_argument, NULL, 'o' },  { "fd", required_argument, NULL, 'f' },
+		{ "root", required_argument, NULL, 'r' },     { "cgroup", required_argument, NULL, 'c' },
+		{ "first-id", required_argument, NULL, 'i' }, { "pids", required_argument, NULL, 'p' },
+		{ "memory", required_argument, NULL, 'm' },   { "lease", required_argument, NULL, 'l' },
+		{ "epoch", required_argument, NULL, 'e' },    { "clear", no_argument, NULL, 'C' },
+		{ "sync", required_argument, NULL, 's' },     { "leave", required_argument, NULL, 'L' },
+		{ "remote-files", no_argument, NULL, 'R' },   { NULL, 0, NULL, 0 },
 	};
 	struct sdv_guest_options *options = &guest.options;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (option) {
+		case 'o': options->control = (int)number(optarg, 1 << 20); break;
 		case 'f': options->fd = (int)number(optarg, 1 << 20); break;
 		case 'r': options->root = optarg; break;
 		case 'c': options->cgroup = optarg; break;
@@ -253,19 +258,56 @@ static void options_read(int argc, char **argv)
 		fprintf(stderr, "superdev-guest: --memory needs --cgroup\n");
 		exit(2);
 	}
-	if (options->fd < 0 || !options->root || optind != argc || options->first_id < SDV_GUEST_NR_IDS)
+	if ((options->fd < 0) == (options->control < 0) || !options->root || optind != argc ||
+	    options->first_id < SDV_GUEST_NR_IDS)
 		usage();
+}
+
+static int device_find(const char **ret_what)
+{
+	if (!guest.has_remote_files)
+		return 0;
+	guest.device = open(SUPERDEV_REMOTE_DEVICE, O_PATH | O_CLOEXEC);
+	if (guest.device < 0)
+		FAIL("open " SUPERDEV_REMOTE_DEVICE);
+	return 0;
 }
 
 /* Opened by us, so that its users are the lender's; relay and process 1 have it. */
 static int channel_open(const char **ret_what)
 {
-	if (!guest.has_remote_files)
+	char path[32];
+
+	if (guest.device < 0)
 		return 0;
-	guest.options.channel = open(SUPERDEV_REMOTE_DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	/* Its own name is hidden by the guest's root. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", guest.device);
+	guest.options.channel = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (guest.options.channel < 0)
 		FAIL("open " SUPERDEV_REMOTE_DEVICE);
 	return 0;
+}
+
+/* What is the same for each guest of these options. */
+static int prepare(const char **ret_what)
+{
+	int r;
+
+	limits_raise();
+	r = launcher_prepare(ret_what);
+	if (!r)
+		r = sdv_guest_relay_prepare(ret_what);
+	if (!r)
+		r = sdv_guest_cgroup_find(&guest.cgroup, &guest.options, ret_what);
+	if (!r && unshare(CLONE_NEWNS)) {
+		*ret_what = "leave the mount namespace";
+		r = -errno;
+	}
+	if (!r)
+		r = device_find(ret_what);
+	if (!r)
+		r = sdv_guest_root_prepare(guest.options.root, guest.options.leave, ret_what);
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -275,19 +317,17 @@ int main(int argc, char **argv)
 
 	options_read(argc, argv);
 	signal(SIGCHLD, SIG_DFL);
-	limits_raise();
-	r = sdv_guest_cgroup_open(&guest.cgroup, &guest.options, &what);
-	if (!r && unshare(CLONE_NEWNS)) {
-		what = "leave the mount namespace";
-		r = -errno;
-	}
+	r = prepare(&what);
+	if (!r && guest.options.control >= 0)
+		sdv_guest_host(&guest.options);
+	if (!r)
+		r = sdv_guest_cgroup_open(&guest.cgroup, &guest.options, &what);
 	if (!r)
 		r = channel_open(&what);
 	if (!r)
-		r = sdv_guest_root_prepare(guest.options.root, guest.options.leave, &what);
-	if (!r)
 		r = processes_make(&what);
-	close(guest.options.fd);
+	if (guest.options.fd >= 0)
+		close(guest.options.fd);
 	if (guest.options.sync >= 0)
 		close(guest.options.sync);
 	/* It ends with the relay. */

@@ -2,6 +2,7 @@
 /*
  * guest.h: the three processes that host a guest, and what they say to each other.
  *
+ *	host		root, with --control: makes a launcher for each guest; hears the agent alone
  *	launcher	root; makes the other two and ends them; reads nothing
  *	relay		unprivileged, few system calls; reads what home sends
  *	init		process 1 of the guest's own namespaces; reads the image, starts
@@ -64,6 +65,8 @@ struct sdv_guest_msg {
 
 /**
  * struct sdv_guest_options - how a guest is hosted
+ * @control:	where the agent asks for guests (guest_ctl.h); -1: this is for one, whose @fd is given
+ * @id:		names its cgroup; 0: its launcher's pid does
  * @fd:		connection to the deputy
  * @channel:	of superdev_cpu, for remote files; -1: streams are copied by the relay
  * @sync:	SOCK_SEQPACKET; "sync" is answered by "synced" when @root shows what home's files
@@ -75,7 +78,8 @@ struct sdv_guest_msg {
  * @rules:	lease, epoch and protection of the connection
  */
 struct sdv_guest_options {
-	int fd, sync, channel;
+	int control, fd, sync, channel;
+	uint32_t id;
 	const char *root, *leave, *cgroup;
 	uint32_t first_id;
 	uint64_t max_pids, max_memory;
@@ -113,11 +117,17 @@ struct sdv_guest_cgroup {
 	char name[32];
 };
 
-/* Makes one below options->cgroup, with its limits; 0 or -errno. */
+/* The one below which they are made, options->cgroup, while its path leads there; 0 or -errno. */
+int sdv_guest_cgroup_find(struct sdv_guest_cgroup *cgroup, const struct sdv_guest_options *options,
+			  const char **ret_what);
+/* Makes one there, with its limits; 0 or -errno. */
 int sdv_guest_cgroup_open(struct sdv_guest_cgroup *cgroup, const struct sdv_guest_options *options,
 			  const char **ret_what);
 /* Kills whatever is in it and removes it. */
 void sdv_guest_cgroup_close(struct sdv_guest_cgroup *cgroup);
+
+/* Makes a process for each guest that the agent asks for, and returns in that, with its options. */
+void sdv_guest_host(struct sdv_guest_options *options);
 
 /* Process 1: waits for an image on @relay, hosts the guest, exits.  @sync: the launcher's. */
 _Noreturn void sdv_guest_init(const struct sdv_guest_options *options, int relay, int sync);
@@ -177,6 +187,8 @@ void sdv_guest_used_open(struct sdv_guest_used *used, pid_t pid);
 /* Tells @relay of it, where a second is over and it has changed; ms until the next time, or -1. */
 int sdv_guest_used_turn(struct sdv_guest_used *used, int relay);
 
+/* What is the same for each relay, made once; 0, or -errno and @ret_what. */
+int sdv_guest_relay_prepare(const char **ret_what);
 /* The process that reads what home sends.  @init: the socket to process 1. */
 _Noreturn void sdv_guest_relay(const struct sdv_guest_options *options, int init);
 

@@ -50,6 +50,7 @@ static struct {
 	uint64_t remote; /* bit n: stream n is a remote file */
 	uint32_t first_id;
 	bool has_channel;
+	struct sdv_sandbox_filter filter;
 } relay;
 
 static ssize_t counted_read(struct sdv_pump_stream *stream, void *buf, size_t len)
@@ -483,7 +484,7 @@ static _Noreturn void linger(void)
 	_exit(0);
 }
 
-static void confine(void)
+int sdv_guest_relay_prepare(const char **ret_what)
 {
 	static const struct sdv_sandbox_call calls[] = {
 		{ .nr = SYS_read },
@@ -512,6 +513,13 @@ static void confine(void)
 		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TCGETS } } },
 		{ .nr = SYS_ioctl, .nr_args = 1, .args = { { 1, TCSETS } } },
 	};
+
+	sdv_pump_thin(&relay.pump);
+	return sdv_sandbox_filter_make(&relay.filter, calls, sizeof(calls) / sizeof(*calls), ret_what);
+}
+
+static void confine(void)
+{
 	const struct rlimit none = { 0, 0 }, files = { 256, 256 };
 	const char *what;
 	int r = 0;
@@ -531,7 +539,7 @@ static void confine(void)
 		   setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_NPROC, &none)))
 		r = -errno;
 	if (!r)
-		r = sdv_sandbox_seal(calls, sizeof(calls) / sizeof(*calls), &what);
+		r = sdv_sandbox_filter_load(&relay.filter, &what);
 	if (!r)
 		return;
 	fprintf(stderr, "superdev-guest: can't %s: %s\n", what, strerror(-r));

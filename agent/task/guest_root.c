@@ -223,18 +223,27 @@ static int limit_write(int dir, const char *file, uint64_t value)
 	return value_write(dir, file, text);
 }
 
+int sdv_guest_cgroup_find(struct sdv_guest_cgroup *cgroup, const struct sdv_guest_options *options,
+			  const char **ret_what)
+{
+	*cgroup = (struct sdv_guest_cgroup){ .parent = -1, .dir = -1 };
+	if (!options->cgroup)
+		return 0;
+	cgroup->parent = open(options->cgroup, O_DIRECTORY | O_CLOEXEC);
+	if (cgroup->parent < 0)
+		FAIL("open the parent cgroup");
+	return 0;
+}
+
 int sdv_guest_cgroup_open(struct sdv_guest_cgroup *cgroup, const struct sdv_guest_options *options,
 			  const char **ret_what)
 {
 	int r;
 
-	*cgroup = (struct sdv_guest_cgroup){ .parent = -1, .dir = -1 };
-	if (!options->cgroup)
-		return 0;
-	snprintf(cgroup->name, sizeof(cgroup->name), "guest-%d", getpid());
-	cgroup->parent = open(options->cgroup, O_DIRECTORY | O_CLOEXEC);
 	if (cgroup->parent < 0)
-		FAIL("open the parent cgroup");
+		return 0;
+	snprintf(cgroup->name, sizeof(cgroup->name), "guest-%u",
+		 options->id ? options->id : (unsigned int)getpid());
 	/* One of this name may be left of a launcher that was killed; with it ended what was in it. */
 	if (mkdirat(cgroup->parent, cgroup->name, 0755) &&
 	    (errno != EEXIST || unlinkat(cgroup->parent, cgroup->name, AT_REMOVEDIR) ||

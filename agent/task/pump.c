@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ ssize_t sdv_pump_recv(struct sdv_pump_stream *stream, void *buf, size_t len)
 ssize_t sdv_pump_send(struct sdv_pump_stream *stream, const void *buf, size_t len)
 {
 	return send(stream->out_fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void sdv_pump_thin(struct sdv_pump *pump)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)pump + page - 1) & ~(page - 1);
+
+	/* A kernel without huge pages refuses, and gives small ones anyway. */
+	madvise((void *)begin, (uintptr_t)pump + sizeof(*pump) - begin, MADV_NOHUGEPAGE);
 }
 
 struct sdv_pump_stream *sdv_pump_add(struct sdv_pump *pump, int in_fd, int out_fd, sdv_pump_read_fn *read,

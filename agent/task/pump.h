@@ -88,6 +88,9 @@ struct sdv_pump {
 	struct sdv_pump_stream streams[SUPERDEV_TASK_MAX_STREAMS];
 };
 
+/* Most of it is never touched: has the kernel give it small pages, rather than clear 2 MiB for the first byte. */
+void sdv_pump_thin(struct sdv_pump *pump);
+
 /* Both ends number streams alike: call it for 0, 1, 2 … */
 struct sdv_pump_stream *sdv_pump_add(struct sdv_pump *pump, int in_fd, int out_fd, sdv_pump_read_fn *read,
 				     sdv_pump_write_fn *write);

@@ -158,7 +158,7 @@ wait_for() { eventually "${2:-30}" "$1 ends" home test -s "/tmp/$1.status"; }
 guests() { lender sh -c 'pgrep -x superdev-guest | wc -l'; }
 no_guests() { [ "$(guests)" = 0 ]; }
 nothing_left() {
-	eventually 20 "no guest's process is left" lender sh -c '! pgrep -x "superdev-guest|superdev-homefs"'
+	eventually 20 "no guest's process is left" lender sh -c '! pgrep -x "superdev-guest|superdev-host|superdev-homefs"'
 	eventually 20 "no mount is left" lender sh -c '! grep fuse.superdev /proc/mounts && ! ls -A /run/superdev/guest 2>/dev/null | grep .'
 	eventually 20 "no cgroup of a guest is left" lender sh -c '! find /sys/fs/cgroup -path "*lease-*" -name "guest-*" | grep .'
 }

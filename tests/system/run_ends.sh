@@ -32,6 +32,16 @@ nothing_left
 eventually 60 "the lease is active" lease_is home cpu active
 eventually 30 "programs run there again" runs_there
 
+step "who makes hosts of guests is killed: what runs goes on, and more can be started"
+in_background go "$DEPUTY --lease $id -- /bin/sh sh -c 'echo up; sleep 8; cat /etc/of_home; exit 5'"
+eventually 20 "it is up" home grep up /tmp/go.out
+before=$(lender pgrep -x superdev-host)
+lender kill -9 "$before"
+eventually 30 "programs run there again" runs_there
+eventually 10 "another one makes them" lender sh -c '[ "$(pgrep -x superdev-host)" -gt "$0" ]' "$before"
+wait_for go
+[ "$(status_of go)" = 5 ] && home grep "of home" /tmp/go.out || fail "it did not survive: $(status_of go)"
+
 step "a lease by which a program runs is not given back"
 in_background go "superdev run on lender/cpu sleep 1000"
 eventually 20 "it runs there" lender pgrep -f "^sleep 1000"
