@@ -83,7 +83,7 @@ static _Noreturn void die_by(int sig)
 
 static _Noreturn void die_lost(int error)
 {
-	if (deputy.has_stderr)
+	if (deputy.has_stderr && sdv_deputy_has_stderr())
 		dprintf(STDERR_FILENO, "superdev: %s: lost the lender that ran it: %s\n", deputy.path,
 			strerror(-error));
 	sdv_deputy_tty_restore();

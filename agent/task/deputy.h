@@ -93,6 +93,8 @@ bool sdv_deputy_can_now(int fd, short events);
 
 /* The program has closed it: all descriptors of @stream. */
 void sdv_deputy_stream_close(unsigned int stream);
+/* Whether the program has not closed what it had for errors. */
+bool sdv_deputy_has_stderr(void);
 
 /*
  * Remote files.  _add(): stream @stream is one, open as @fd, of @kind.  _come(): payload of a

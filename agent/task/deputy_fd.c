@@ -29,6 +29,8 @@ static struct {
 	int tty_fd;
 	struct termios before, wanted;
 	bool is_changed, is_set_due, is_detached;
+	/* The program has closed it; the number may be that of one of its files by now. */
+	bool has_no_stderr;
 } home = { .tty_fd = -1 };
 
 static const struct superdev_task_fd *first_of(unsigned int stream)
@@ -270,9 +272,19 @@ int sdv_deputy_streams_add(struct sdv_pump *pump, const struct sdv_deputy_table 
 /* The last direction is over: what waits for us to close it waits no longer. */
 void sdv_deputy_stream_close(unsigned int stream)
 {
-	for (unsigned int i = 0; i < home.table->nr; i++)
-		if (le16toh(home.table->fds[i].stream) == stream)
-			close((int)le32toh(home.table->fds[i].fd));
+	for (unsigned int i = 0; i < home.table->nr; i++) {
+		int fd = (int)le32toh(home.table->fds[i].fd);
+
+		if (le16toh(home.table->fds[i].stream) != stream)
+			continue;
+		close(fd);
+		home.has_no_stderr |= fd == STDERR_FILENO;
+	}
+}
+
+bool sdv_deputy_has_stderr(void)
+{
+	return !home.has_no_stderr;
 }
 
 static bool is_own(const struct sdv_pump_stream *stream, int fd)

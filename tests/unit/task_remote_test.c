@@ -6,6 +6,7 @@
  * became of the files.  Streams 0, 1 and 2 are input, output and errors.
  */
 // LINK: agent/task/proto.c agent/task/proto_remote.c
+#include <dirent.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -17,6 +18,7 @@
 
 #define COOKIE_IN  1
 #define COOKIE_OUT 2
+#define COOKIE_ERR 3
 #define NOTHING_MS 200
 
 static uint8_t payload[SDV_TASK_MAX_PAYLOAD];
@@ -160,6 +162,22 @@ static void release(uint64_t cookie)
 	ask_put(&ask, NULL);
 }
 
+static int fds_of(pid_t pid)
+{
+	struct dirent *entry;
+	char path[32];
+	int count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	CHECK(dir);
+	while ((entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
 static void program_ends(void)
 {
 	const struct sdv_task_exit end = { .code = 5 };
@@ -233,7 +251,7 @@ TEST("what is written arrives, a closed output has ended, and nobody reads what 
 	CHECK(read(job.out_fd, text, sizeof(text)) == 0);
 	CHECK(write_of(COOKIE_OUT, "x") == -EBADF);
 	job_close(&job.err_fd);
-	CHECK(write_of(3, "x") == -EPIPE);
+	CHECK(write_of(COOKIE_ERR, "x") == -EPIPE);
 	program_ends();
 }
 
@@ -388,6 +406,31 @@ TEST("a file that is opened once more has a position of its own")
 	close(fd);
 }
 
+TEST("what was opened once more is closed when the lender has no use for it, however often that is")
+{
+	const uint64_t cookie = SUPERDEV_REMOTE_COOKIE_OURS | 1;
+	int fd = file_of("0123456789"), before;
+	struct superdev_remote_request ask;
+
+	running(fd);
+	CHECK(read_of(COOKIE_IN, 1, 0) == 1);
+	before = fds_of(job.deputy);
+	for (unsigned int i = 0; i < 2000; i++) {
+		ask = ask_of(i % 2 ? COOKIE_IN : COOKIE_OUT, SUPERDEV_REMOTE_OPEN, 0);
+		ask.argument = cookie + i;
+		ask.command = i % 2 ? O_RDONLY : O_WRONLY;
+		CHECK(!done(&ask, NULL));
+		/* As it would be polled by who was killed. */
+		ask = ask_of(cookie + i, SUPERDEV_REMOTE_POLL, 0);
+		CHECK(!done(&ask, NULL));
+		release(cookie + i);
+	}
+	CHECK(read_of(COOKIE_IN, 1, 0) == 1);
+	CHECK(fds_of(job.deputy) == before);
+	program_ends();
+	close(fd);
+}
+
 TEST("a lender that calls a stream remote which can't be has not been asked to run anything")
 {
 	deputy_start(0);
@@ -406,6 +449,33 @@ static void is_lost(void)
 	job_close(&job.cut);
 	job_close(&job.lender);
 	CHECK(job_signalled(SIGKILL) && strstr(job.err, "lost the lender"));
+}
+
+TEST("what a lost program would have been told on a stream that it had closed goes to no file of its own")
+{
+	struct superdev_remote_request ask;
+	int fd = file_of("0123456789");
+	char text[32] = "";
+
+	running(fd);
+	release(COOKIE_ERR);
+	CHECK(read(job.err_fd, text, sizeof(text)) == 0);
+	/* They take the numbers that are free. */
+	for (uint64_t i = 1; i < 4; i++) {
+		ask = ask_of(COOKIE_IN, SUPERDEV_REMOTE_OPEN, 0);
+		ask.argument = SUPERDEV_REMOTE_COOKIE_OURS | i;
+		ask.command = O_RDWR;
+		CHECK(!done(&ask, NULL));
+	}
+	shutdown(job.lender, SHUT_RDWR);
+	job.status = job_reap(job.deputy);
+	job.deputy = 0;
+	CHECK(job_signalled(SIGKILL));
+	CHECK(pread(fd, text, sizeof(text), 0) == 10 && !memcmp(text, "0123456789", 10));
+	job_close(&job.in);
+	job_close(&job.cut);
+	job_close(&job.lender);
+	close(fd);
 }
 
 TEST("operations that can't be end the connection, and with it the program")
