@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The link between home and lender fails while programs of home run there, and while they start: none runs twice.
+# KERNELS: stable
+. "$(dirname "$0")/lib.sh"
+start_clean
+introduce
+borrow_processors
+[ "$(where)" = lender ] || fail "it ran here"
+
+# each COMMAND…: for all that run while the link is cut.
+names="idle pipe full write read stdin"
+each() { local name; for name in $names; do "$@" "$name"; done; }
+ended() {
+	wait_for "$1" 60
+	[ "$(status_of "$1")" = 137 ] || fail "$1 ended with $(status_of "$1")"
+	[ "$(home grep -c "^superdev: .*: lost the lender that ran it: " "/tmp/$1.err")" = 1 ] ||
+		fail "$1 does not say why it ended, but: $(home cat "/tmp/$1.err")"
+}
+# started NAME PROGRAM…: of what in_background has begun, this is at the lender.
+started() { eventually 30 "$1 runs there" lender pgrep -f "^$2"; }
+
+step "a cut that is shorter than the patience of TCP is not noticed"
+home sh -c 'head -c 3000000 /dev/urandom >/tmp/bytes; truncate -s 16G /tmp/sparse'
+in_background count "$DEPUTY --lease $id -- /bin/sh sh -c 'for i in 1 2 3 4 5 6; do echo \$i; sleep 1; done; exit 3'"
+eventually 20 "it is up" home grep 1 /tmp/count.out
+in_background sum "$DEPUTY --lease $id -- /usr/bin/md5sum md5sum /tmp/bytes"
+scripts/lab net home lender down
+sleep 6
+scripts/lab net home lender up
+wait_for count
+wait_for sum
+[ "$(status_of count)" = 3 ] && [ "$(home cat /tmp/count.out | xargs)" = "1 2 3 4 5 6" ] ||
+	fail "it ended with $(status_of count): $(home cat /tmp/count.err)"
+[ "$(home cat /tmp/sum.out)" = "$(home md5sum /tmp/bytes)" ] || fail "other bytes: $(home cat /tmp/sum.out /tmp/sum.err)"
+
+step "a longer one ends what runs there, whatever it does, at both ends"
+eventually 30 "programs run there" runs_there
+home rm -f /tmp/pipe.end /tmp/full.end
+in_background idle "$DEPUTY --lease $id -- /bin/sleep sleep 1000"
+in_background pipe "{ $DEPUTY --lease $id -- /usr/bin/yes yes of_pipe; echo \$? >/tmp/pipe.end; } | cat >/dev/null; exit \$(cat /tmp/pipe.end)"
+in_background full "{ $DEPUTY --lease $id -- /usr/bin/yes yes of_full; echo \$? >/tmp/full.end; } |
+	until test -s /tmp/full.end; do sleep 0.2; done; exit \$(cat /tmp/full.end)"
+in_background write "$DEPUTY --lease $id -- /bin/sh sh -c 'while dd if=/dev/zero of=/tmp/written bs=64k count=64 status=none; do :; done'"
+in_background read "$DEPUTY --lease $id -- /usr/bin/md5sum md5sum /tmp/sparse"
+in_background stdin "$DEPUTY --lease $id -- /usr/bin/md5sum md5sum </tmp/sparse"
+started idle "sleep 1000"
+started pipe "yes of_pipe"
+started full "yes of_full"
+started write "sh -c while dd"
+started read "md5sum /tmp/sparse"
+started stdin 'md5sum$'
+scripts/lab net home lender down
+cut=$(home date +%s)
+[ "$(where)" = home ] || fail "it ran somewhere else"
+took=$(($(home date +%s) - cut))
+[ "$took" -le 15 ] || fail "a start waited $took s for a lender that is not there"
+each ended
+for name in $names; do
+	took=$(($(home stat -c %Y "/tmp/$name.status") - cut))
+	echo "$name: $took s after the cut: $(home cat "/tmp/$name.err")"
+	[ "$took" -le 36 ] || late=1
+done
+[ -z "${late:-}" ] || fail "that took too long"
+nothing_left
+[ "$(where)" = home ] || fail "it ran somewhere else"
+eventually 20 "its files are not served any more" home sh -c '! pgrep -x superdev-homefs'
+
+step "with the link programs run there again, and none of those that ended"
+scripts/lab net home lender up
+eventually 60 "the lease is active" lease_is home cpu active
+eventually 30 "programs run there again" runs_there
+[ "$(lender sh -c 'pgrep -f "^(yes of|md5sum|sleep 1000)" | wc -l')" = 0 ] || fail "something runs on"
+
+# Each program says in a file at home that it ran; those that went on to their end say so as well.
+step "on a poor link, 200 ms and 2 % lost, each program runs once"
+home rm -f /tmp/ran
+scripts/lab net home lender delay 200
+scripts/lab net home lender loss 2
+went=0
+for i in $(seq 4); do
+	said=$(there /bin/sh sh -c "echo $i >>/tmp/ran; cat /proc/cmdline; exit 9" 2>&1) && fail "program $i has status 0"
+	[ "$(name_of_machine <<<"$said")" = lender ] && went=$((went + 1))
+	grep "lost the lender" <<<"$said" && fail "program $i was lost"
+done
+[ "$(there /usr/bin/md5sum md5sum /tmp/bytes)" = "$(home md5sum /tmp/bytes)" ] || fail "other bytes"
+scripts/lab net home lender clear
+[ "$(home cat /tmp/ran | xargs)" = "1 2 3 4" ] || fail "they ran: $(home cat /tmp/ran | xargs)"
+echo "$went of 4 ran at the lender"
+eventually 60 "programs run there" runs_there
+
+step "every connection is reset at some moment of a start: the program runs once, or is said to be lost"
+scripts/lab put home tests/system/starts.py /tmp/starts.py
+home env SUPERDEV_VERBOSE=1 timeout 300 python3 /tmp/starts.py $DEPUTY --lease "$id" -- || fail "a start went wrong"
+eventually 60 "the lease is active" lease_is home cpu active
+eventually 30 "programs run there again" runs_there
+no_kernel_report home lender
