@@ -239,12 +239,17 @@ int cgroup_make(struct daemon *d, uint64_t number, uint32_t cpus, uint64_t memor
 	if (dir < 0)
 		return -errno;
 	limits_set(d->cgroups, dir, cpus, memory);
-	if (mkdirat(dir, "worker", 0755) < 0 && errno != EEXIST) {
+	if (!mkdirat(dir, "worker", 0755))
+		return dir;
+	/* A worker that another agent started and that hangs has no other name than this. */
+	if (errno == EEXIST)
+		r = write_at(dir, "worker/cgroup.kill", "1");
+	else
 		r = -errno;
-		close(dir);
-		return r;
-	}
-	return dir;
+	if (!r)
+		return dir;
+	close(dir);
+	return r;
 }
 
 int cgroup_enter(int fd, pid_t pid)

@@ -19,7 +19,7 @@
 #include "daemon.h"
 
 /**
- * cgroup_make - the cgroup of a lease, new or as a worker before left it
+ * cgroup_make - the cgroup of a lease, for a new worker: one that is still in it is killed
  * @number:	of the lease
  * @cpus:	processors' worth of time
  * @memory:	bytes

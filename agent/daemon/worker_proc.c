@@ -102,8 +102,8 @@ static void worker_late(struct timer *timer)
 	struct worker *worker = container_of(timer, struct worker, timeout);
 
 	if (worker->lent)
-		sdv_log(SDV_LOG_ERR, "worker of lease %" PRIu64 ": not ready within %d s; killed",
-			worker->number, READY_MS / 1000);
+		sdv_log(SDV_LOG_ERR, "worker of lease %" PRIu64 ": not ready within %d s; %s", worker->number,
+			READY_MS / 1000, worker->pidfd >= 0 ? "killed" : "given up");
 	else
 		sdv_log(SDV_LOG_WARNING, "worker of lease %" PRIu64 ": does not end; killed", worker->number);
 	worker_kill(worker);
