@@ -9,7 +9,7 @@ most, and exactly once where the program was not lost.
 import collections, os, subprocess, sys, time
 
 PREFIX = sys.argv[1:]
-RAN, STEP_S, FIRST, LAST = "/tmp/starts.ran", 0.05, -5, 8
+RAN, STEP_S, FIRST, LAST = "/tmp/starts.ran", 0.06, -4, 6
 
 
 def reset():
