@@ -6,6 +6,7 @@
 start_clean
 introduce
 borrow_processors
+id=$(lease_id)
 [ "$(where)" = lender ] || fail "it ran here"
 
 # What runs while the link is cut; each COMMAND…: for all of it.

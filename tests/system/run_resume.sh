@@ -6,6 +6,7 @@
 start_clean
 introduce
 borrow_processors
+id=$(lease_id)
 [ "$(where)" = lender ] || fail "it ran here"
 epoch() { get home "lease list" '[l["epoch"] for l in x if l["offer"]=="cpu"][0]'; }
 workers() { lender sh -c 'pgrep -x superdev-worker | xargs'; }
@@ -30,7 +31,6 @@ echo "there had been $(wc -w <<<"$parked") processes of others"
 
 # being_adopted: the lender's agent is another, and has not heard of its worker, which home does not know of either.
 being_adopted() {
-	local said
 	old=$(workers) before=$(epoch)
 	lender sh -c "kill -STOP $old"
 	lender lab-superdevd kill

@@ -6,6 +6,7 @@
 start_clean
 introduce
 borrow_processors
+id=$(lease_id)
 [ "$(where)" = lender ] || fail "it ran here"
 home sh -c 'head -c 500000 /dev/urandom >/tmp/bytes'
 
