@@ -96,6 +96,8 @@ struct sdv_waiter {
  * @bytes:	@bytes_len of its contents, from @bytes_offset on; @bytes_max allocated
  * @is_whole:	@bytes is all of it, for it was written here
  * @has_locks:	POSIX locks may be held
+ * @nr_flocked:	open files that have a flock
+ * @drops_begun, @drops_done: locks that went with the descriptor: home is told, has confirmed
  * @is_suspect:	was last opened when changes of it were not noticed
  */
 struct sdv_file {
@@ -123,6 +125,8 @@ struct sdv_file {
 	uint32_t bytes_len, bytes_max;
 	bool is_whole;
 	bool has_locks, is_suspect;
+	uint32_t drops_begun, drops_done;
+	unsigned int nr_flocked;
 };
 
 /**
@@ -139,7 +143,7 @@ struct sdv_open {
 	bool is_at_home;
 	int flags;
 	uint32_t error_count;
-	bool is_quiet;
+	bool is_quiet, has_flock;
 	uint64_t *lockers;
 	unsigned int nr_lockers;
 	struct sdv_listed {
@@ -176,6 +180,7 @@ struct sdv_call {
 	uint64_t offset, owner;
 	uint32_t size, flags, tries;
 	char *name, *name2;
+	void *arg;
 };
 
 struct sdv_notice;
@@ -343,6 +348,8 @@ void sdv_on_setxattr(struct sdv_mount *mount, struct fuse_req *req, struct sdv_f
 		     const void *value, size_t size, int flags);
 void sdv_on_removexattr(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file,
 			const char *name);
+/* It has a flock of its file, or no longer. */
+void sdv_open_flocked(struct sdv_open *open, bool has_flock);
 void sdv_on_lock(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file *file, struct sdv_open *open,
 		 const struct sdv_fs_lock *lock);
 

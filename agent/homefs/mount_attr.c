@@ -351,28 +351,48 @@ void sdv_on_removexattr(struct sdv_mount *mount, struct fuse_req *req, struct sd
 	ask(mount, req, file, &request, 0, xattr_changed);
 }
 
-static void lock_done(struct sdv_mount *mount, struct sdv_call *call, int error, const uint8_t *data,
-		      uint32_t len, uint64_t flags)
-{
-	struct sdv_fs_lock lock;
-
-	(void)len, (void)flags;
-	if (!error)
-		error = sdv_fs_lock_load(data, &lock) ? -EIO : 0;
-	if (error)
-		sdv_answer_error(call->req, error);
-	else if (call->flags == SUPERDEV_FS_L_TEST)
-		sdv_answer_lock(call->req, &lock);
-	else
-		sdv_answer_error(call->req, 0);
-	sdv_call_free(mount, call);
-}
+/* How often a refusal is doubted while another descriptor here has a flock. */
+#define LOCK_TRIES 4
 
 struct lock {
 	struct sdv_call *call;
 	uint8_t data[sizeof(struct superdev_fs_lock)];
-	bool is_waiting;
+	uint32_t drops_done;
+	bool is_waiting, is_flock, is_lock;
 };
+
+static void lock_send(struct sdv_mount *mount, void *arg);
+
+static void lock_done(struct sdv_mount *mount, struct sdv_call *call, int error, const uint8_t *data,
+		      uint32_t len, uint64_t flags)
+{
+	struct lock *lock = call->arg;
+	struct sdv_fs_lock answer;
+
+	(void)len, (void)flags;
+	/*
+	 * The kernel does not wait for a lock to be given back that goes with its descriptor.
+	 * For programs here it has gone with close(): a refusal that may be due to it is none.
+	 * Another thread may have read that from the kernel and be about to tell it.
+	 */
+	if (error == -EAGAIN && (call->file->drops_begun != lock->drops_done ||
+				 (call->file->nr_flocked && call->tries++ < LOCK_TRIES))) {
+		lock_send(mount, lock);
+		return;
+	}
+	if (!error)
+		error = sdv_fs_lock_load(data, &answer) ? -EIO : 0;
+	if (!error && lock->is_flock)
+		sdv_open_flocked(call->open, lock->is_lock);
+	if (error)
+		sdv_answer_error(call->req, error);
+	else if (call->flags == SUPERDEV_FS_L_TEST)
+		sdv_answer_lock(call->req, &answer);
+	else
+		sdv_answer_error(call->req, 0);
+	free(lock);
+	sdv_call_free(mount, call);
+}
 
 /* Who gives a lock back has written what it protected: home must have it first. */
 static void lock_send(struct sdv_mount *mount, void *arg)
@@ -387,10 +407,10 @@ static void lock_send(struct sdv_mount *mount, void *arg)
 	};
 
 	call->done = lock_done;
+	lock->drops_done = call->file->drops_done;
 	/* The answer, which ends the kernel's request, cannot be looked at before the lock is free. */
 	if (sdv_call_send(mount, call, &request) && lock->is_waiting)
 		sdv_answer_interruptible(call->req, call->tag);
-	free(lock);
 }
 
 /* Whose locks are to be given back with @open, as nobody tells when they are; false: no memory. */
@@ -427,8 +447,12 @@ void sdv_on_lock(struct sdv_mount *mount, struct fuse_req *req, struct sdv_file 
 	if (is_kept)
 		file->has_locks = true;
 	call->flags = lock->what;
+	call->arg = later;
+	call->open = open;
 	later->call = call;
 	later->is_waiting = lock->what == SUPERDEV_FS_L_WAIT;
+	later->is_flock = lock->kind == SUPERDEV_FS_L_FLOCK;
+	later->is_lock = lock->type != SUPERDEV_FS_L_UNLOCK;
 	sdv_fs_lock_store(later->data, lock);
 	sdv_when_clean(mount, file, lock_send, later);
 }

@@ -171,6 +171,7 @@ static void lock_dropped(struct sdv_mount *mount, struct sdv_call *call, int err
 			 uint32_t len, uint64_t flags)
 {
 	(void)error, (void)data, (void)len, (void)flags;
+	call->file->drops_done++;
 	sdv_call_free(mount, call);
 }
 
@@ -196,6 +197,7 @@ static void flock_drop(struct sdv_mount *mount, struct sdv_file *file, uint64_t 
 		return;
 	sdv_fs_lock_store(data, &lock);
 	call->done = lock_dropped;
+	file->drops_begun++;
 	sdv_call_send(mount, call, &request);
 }
 
@@ -207,7 +209,14 @@ static void posix_drop(struct sdv_mount *mount, struct sdv_file *file, uint64_t 
 	if (!call)
 		return;
 	call->done = lock_dropped;
+	file->drops_begun++;
 	sdv_call_send(mount, call, &request);
+}
+
+void sdv_open_flocked(struct sdv_open *open, bool has_flock)
+{
+	open->file->nr_flocked += (unsigned int)has_flock - (unsigned int)open->has_flock;
+	open->has_flock = has_flock;
 }
 
 void sdv_on_release(struct sdv_mount *mount, struct fuse_req *req, struct sdv_open *open, uint64_t owner,
@@ -215,6 +224,7 @@ void sdv_on_release(struct sdv_mount *mount, struct fuse_req *req, struct sdv_op
 {
 	if (has_flock)
 		flock_drop(mount, open->file, owner);
+	sdv_open_flocked(open, false);
 	for (unsigned int i = 0; i < open->nr_lockers; i++)
 		posix_drop(mount, open->file, open->lockers[i]);
 	sdv_answer_error(req, 0);

@@ -268,6 +268,7 @@ TEST("a read lock by a descriptor for reading excludes, and goes with its last c
 	int fd, writer;
 
 	put(home("read-locked"), "0123456789012345678901234567890");
+	sync_here();
 	fd = open(here("read-locked"), O_RDONLY);
 	writer = open(home("read-locked"), O_RDWR);
 	CHECK(fd >= 0 && writer >= 0);
@@ -289,6 +290,7 @@ TEST("programs are asked to write in large pieces")
 	struct stat st;
 
 	put(home("pieces"), "x");
+	sync_here();
 	CHECK(!stat(here("pieces"), &st) && st.st_blksize >= 64 << 10);
 }
 
@@ -306,6 +308,27 @@ TEST("flock excludes at both ends, until the last close")
 	copy = dup(fd);
 	CHECK(!close(fd) && in_child(child_flocks_here) == EAGAIN && !close(copy));
 	SOON(in_child(child_flocks_here) == 0);
+}
+
+TEST("a lock that went with its descriptor is not in the way of the next one")
+{
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd, next;
+
+	rig_begin(0, NULL);
+	put(home("locked"), "");
+	for (int i = 0; i < 300; i++) {
+		fd = open(here("locked"), O_RDWR);
+		next = open(here("locked"), O_RDWR);
+		CHECK(!flock(fd, LOCK_EX | LOCK_NB) && flock(next, LOCK_EX | LOCK_NB) && errno == EAGAIN);
+		CHECK(!close(fd) && !flock(next, LOCK_EX | LOCK_NB) && !close(next));
+		/* The kernel does not tell of each close of what is open for reading. */
+		range.l_type = F_RDLCK;
+		fd = open(here("locked"), O_RDONLY);
+		CHECK(!fcntl(fd, F_SETLK, &range) && !close(fd));
+		range.l_type = F_WRLCK;
+		CHECK(in_child(child_locks_here) == 0);
+	}
 }
 
 TEST("a file that was removed or replaced stays usable while it is open")
