@@ -104,6 +104,11 @@ static void attr_changed(struct sdv_mount *mount, struct sdv_call *call, int err
 			sdv_bytes_begin(mount, call->file);
 		/* What was looked at before the change, and is still on its way, is too old. */
 		call->file->fence = ++mount->clock;
+		/* Who may no longer look into it is not to find what is known of it. */
+		if (S_ISDIR(attr.mode) && !(attr.access & 1)) {
+			sdv_names_forget(mount, call->file);
+			is_kept = false;
+		}
 		sdv_answer_attr(call->req, &attr, is_kept);
 	}
 	sdv_call_free(mount, call);

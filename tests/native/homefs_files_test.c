@@ -486,6 +486,12 @@ TEST("a user who may not, may not: home decides by its own rights")
 	CHECK(open(here("new"), O_RDWR | O_CREAT, 0600) < 0 && errno == EACCES);
 	put(here("open/mine"), "mine");
 	CHECK(!stat(home("open/mine"), &st) && st.st_uid == 65534 && st.st_gid == 65534);
+	/* Who closes a directory does not find what was known of it. */
+	CHECK(!mkdir(here("open/dir"), 0700));
+	put(here("open/dir/file"), "mine");
+	CHECK(!stat(here("open/dir/file"), &st) && !chmod(here("open/dir"), 0));
+	SOON(stat(here("open/dir/file"), &st) < 0 && errno == EACCES);
+	CHECK(!chmod(here("open/dir"), 0700) && !strcmp(get(here("open/dir/file")), "mine"));
 	/* And what was allowed once is not for ever. */
 	CHECK(!chmod(home("public"), 0600));
 	sync_here();
