@@ -114,7 +114,10 @@ extern const struct rq runqueues __ksym;
 /* Until it counts half of what changed, ms; and it is taken to count all after twice that. */
 #define SDV_HALF_MS 32
 
-/* What was kept here lately, in hundredths of a program, and when the last was.  Who races, loses one. */
+/*
+ * What was kept here lately, in hundredths of a program, and when the last was.
+ * Who races, loses one.
+ */
 static __u32 sdv_kept;
 static __u64 sdv_kept_ms;
 
