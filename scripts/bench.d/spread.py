@@ -18,6 +18,7 @@ from common import Failed, Machines, bars, busy_us, markdown, write_results
 from spread_systems import SSH, SSH_SHARED, SUPERDEV_ON, Nfs, NineP, Ssh, Superdev, spreaders
 
 PARTS = ("start", "build", "path", "owner")
+SYSTEMS = ("superdev", "distcc", "icecc")
 PROJECT = "/srv/project"
 NAMES = ("lender", "second")
 STARTS = 100            # of every program; p99 of fewer would be a maximum
@@ -131,7 +132,7 @@ def helped(got, lenders):
 
 def spread(args, machines, number, record):
     """make -j over home and lenders, by each system."""
-    for system in spreaders(machines, args.lenders):
+    for system in spreaders(machines, args.lenders, args.systems):
         lenders = NAMES[:system.nr]
         jobs = 2 * (1 + system.nr)
 
@@ -325,13 +326,12 @@ def table(result):
 
 
 def plot(result):
-    systems = ("superdev", "distcc", "icecc")
     groups = []
     for nr in range(1, result["lenders"] + 1):
-        names = [f"{system}, {nr}" for system in systems]
+        names = [f"{system}, {nr}" for system in SYSTEMS]
         found = [ratio(result, ("build", "home alone"), ("build", name), "seconds") for name in names]
         groups.append((f"{nr} lender{'s'[:nr - 1]}", [value if value else "failed" for value in found]))
-    return bars(f"make -j: speed-up over home alone ({result['kernel']})", systems, groups)
+    return bars(f"make -j: speed-up over home alone ({result['kernel']})", SYSTEMS, groups)
 
 
 def main():
@@ -343,12 +343,17 @@ def main():
     parser.add_argument("--share", type=int, default=60)
     parser.add_argument("--starts", type=int, default=STARTS)
     parser.add_argument("--only", default=",".join(PARTS), type=lambda text: text.split(","))
+    parser.add_argument("--systems", default=",".join(SYSTEMS), type=lambda text: text.split(","),
+                        help="that are compared in builds")
     parser.add_argument("--project", default="the project", help="what it is, for the table")
     parser.add_argument("--target", default="")
     args = parser.parse_args()
     unknown = [part for part in args.only if part not in PARTS]
     if unknown:
         parser.error(f"--only: '{unknown[0]}' is none of {', '.join(PARTS)}")
+    unknown = [system for system in args.systems if system not in SYSTEMS]
+    if unknown:
+        parser.error(f"--systems: '{unknown[0]}' is none of {', '.join(SYSTEMS)}")
     args.began, args.limit_s, args.reference = time.monotonic(), LIMIT_S, None
     args.share_set = lambda percent: subprocess.run(["scripts/lab", "share", str(percent)], check=True)
     if args.source:

@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
 	--out) out=${2:?}; shift ;;
 	--lenders) lenders=${2:?}; shift ;;
 	--share) share=${2:?}; shift ;;
-	--rounds | --only | --starts) pass+=("$1" "${2:?}"); shift ;;
+	--rounds | --only | --starts | --systems) pass+=("$1" "${2:?}"); shift ;;
 	*) echo "scripts/bench: unknown argument '$1'" >&2; exit 2 ;;
 	esac
 	shift

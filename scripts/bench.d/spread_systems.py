@@ -176,11 +176,12 @@ class NineP:
         self.m.run("home", "killall diod", check=False)
 
 
-def spreaders(machines, lenders):
-    """In the order in which they take their turns."""
+def spreaders(machines, lenders, labels):
+    """Home alone and those of these labels, in the order in which they take their turns."""
     systems = [Alone()]
     for nr in range(1, lenders + 1):
-        systems += [Superdev(machines, nr), Distcc(machines, nr), Icecc(machines, nr)]
+        systems += [s for s in (Superdev(machines, nr), Distcc(machines, nr), Icecc(machines, nr))
+                    if s.label in labels]
     return systems
 
 

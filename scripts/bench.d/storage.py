@@ -58,7 +58,9 @@ class Nbd:
         self.m.run("lender", "printf '[generic]\nallowlist = false\n[bench]\nexportname = /dev/ram0\n' "
                              ">/tmp/nbd.conf; nbd-server -C /tmp/nbd.conf -p /tmp/nbd.pid >/dev/null 2>&1")
         time.sleep(1)
-        self.m.run("home", "modprobe nbd 2>/dev/null; nbd-client -N bench -C 2 lender /dev/nbd0 >/dev/null")
+        # While udev looks at a device that just came, it is busy.
+        self.m.run("home", "modprobe nbd 2>/dev/null; udevadm settle 2>/dev/null; "
+                           "nbd-client -N bench -C 2 lender /dev/nbd0 >/dev/null")
         return "/dev/nbd0"
 
     def down(self):
