@@ -3,7 +3,7 @@
 # The Debian packages install on a machine with systemd: DKMS builds the modules, the service runs and remembers.
 # KERNELS: stable
 # SECONDS: 1200
-# LAB: --init systemd --cpus 2
+# LAB: --init systemd
 . "$(dirname "$0")/lib.sh"
 
 step "packages are built, and installed at home over what the lab had put there"
