@@ -576,8 +576,8 @@ static void host_readable(struct sdv_op *op, int result, bool more)
 {
 	struct files *files = container_of(op, struct files, host_poll);
 	struct sdv_guest_answer answer;
-	ssize_t n = result < 0 ? 0 : 1;
-	int pidfd;
+	int pidfd = -1, r = result < 0 ? result : 0;
+	ssize_t n = 0;
 
 	(void)more;
 	if (files->is_over) {
@@ -587,16 +587,15 @@ static void host_readable(struct sdv_op *op, int result, bool more)
 	/* Cancelled, as it is no more; there may be another soon. */
 	if (files->host < 0)
 		return;
-	while (n > 0) {
+	if (!r)
 		n = sdv_fds_receive(files->host, &answer, sizeof(answer), &pidfd, 1, MSG_DONTWAIT);
-		if (n == (ssize_t)sizeof(answer))
-			guest_answered(files, &answer, pidfd);
-		else if (n > 0)
-			n = 0;
-	}
-	if (n == -EAGAIN)
-		n = sdv_op_poll(files->d->loop, &files->host_poll, files->host, POLLIN, false) < 0 ? 0 : 1;
-	if (n <= 0)
+	if (n == (ssize_t)sizeof(answer) || n == -EAGAIN)
+		r = sdv_op_poll(files->d->loop, &files->host_poll, files->host, POLLIN, false);
+	else
+		r = -EPIPE;
+	if (n == (ssize_t)sizeof(answer))
+		guest_answered(files, &answer, pidfd);
+	if (r < 0)
 		host_gone(files);
 }
 

@@ -181,15 +181,17 @@ static int rules_add(scmp_filter_ctx rules, const struct sdv_sandbox_call *calls
 static int rules_export(scmp_filter_ctx rules, struct sdv_sandbox_filter *ret_filter)
 {
 	int fd = memfd_create("filter", MFD_CLOEXEC), r;
-	ssize_t size = 0;
+	off_t size = 0;
 
 	if (fd < 0)
 		return -errno;
 	r = seccomp_export_bpf(rules, fd);
 	if (!r)
 		size = lseek(fd, 0, SEEK_END);
-	ret_filter->len = size > 0 ? (size_t)size / sizeof(*ret_filter->code) : 0;
-	ret_filter->code = r ? NULL : malloc((size_t)size + 1);
+	if (!r && size <= 0)
+		r = -EIO;
+	ret_filter->code = r ? NULL : malloc((size_t)size);
+	ret_filter->len = r ? 0 : (size_t)size / sizeof(*ret_filter->code);
 	if (!r && !ret_filter->code)
 		r = -ENOMEM;
 	if (!r && pread(fd, ret_filter->code, (size_t)size, 0) != size)

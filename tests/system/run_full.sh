@@ -62,9 +62,6 @@ both 'dd if=/tmp/big of=$dir/file bs=64k conv=fsync status=none'
 both 'cat /tmp/big >$dir/file'
 both 'tar cf $dir/file.tar -C /tmp big'
 both 'mkdir $dir/d && cp /tmp/full.py $dir/d && cat $dir/d/full.py'
-home sh -c 'echo "int f(void) { return 1; }" >/tmp/f.c'
-both 'cp /tmp/big $dir/file 2>/dev/null; gcc -O2 -c -o $dir/f.o /tmp/f.c 2>/dev/null; test -s $dir/f.o'
-both 'cp /tmp/big $dir/file 2>/dev/null; gcc -O2 -c -o $dir/f.o /tmp/f.c 2>/dev/null'
 
 step "names that have no room: as here"
 small -N 64
