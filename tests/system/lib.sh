@@ -142,6 +142,13 @@ borrow_processors() {
 	id=$(lease_id)
 }
 lease_id() { get home "lease list" '[l["id"] for l in x if l["offer"]=="cpu"][0]'; }
+# begin_borrowed: from nothing to a lender where programs of home run.
+begin_borrowed() {
+	start_clean
+	introduce
+	borrow_processors
+	[ "$(where)" = lender ] || fail "it ran here"
+}
 # there PATH ARGV0 ARG…: the program at home whose deputy asks for the lender.
 there() { home env SUPERDEV_VERBOSE=1 $DEPUTY --lease "$id" -- "$@"; }
 # user PATH ARGV0 ARG…: the same, of an ordinary user.

@@ -3,11 +3,8 @@
 # The link between home and lender is cut while programs of home run there: they end at both ends, and say so.
 # KERNELS: stable
 . "$(dirname "$0")/lib.sh"
-start_clean
-introduce
-borrow_processors
+begin_borrowed
 id=$(lease_id)
-[ "$(where)" = lender ] || fail "it ran here"
 
 # What runs while the link is cut; each COMMAND…: for all of it.
 names="idle pipe full write read stdin"

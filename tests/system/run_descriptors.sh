@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A guest's pipes and files are home's own: positions, what is not read, locks, readiness, signals.
 . "$(dirname "$0")/lib.sh"
-start_clean
-introduce
-borrow_processors
+begin_borrowed
 id=$(lease_id)
-[ "$(where)" = lender ] || fail "it ran here"
 
 step "each case here and there"
 scripts/lab put home tests/system/descriptors.py /tmp/descriptors.py

@@ -3,11 +3,8 @@
 # Agents end and come back while processors are lent: home resumes a lease whose worker the lender still looks for.
 # KERNELS: stable
 . "$(dirname "$0")/lib.sh"
-start_clean
-introduce
-borrow_processors
+begin_borrowed
 id=$(lease_id)
-[ "$(where)" = lender ] || fail "it ran here"
 epoch() { get home "lease list" '[l["epoch"] for l in x if l["offer"]=="cpu"][0]'; }
 workers() { lender sh -c 'pgrep -x superdev-worker | xargs'; }
 has_workers() { [ "$(workers)" = "$1" ]; }

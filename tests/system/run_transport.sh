@@ -3,11 +3,8 @@
 # What both peers say of encryption changes while programs of home run at the lender: these go on as they began.
 # KERNELS: stable
 . "$(dirname "$0")/lib.sh"
-start_clean
-introduce
-borrow_processors
+begin_borrowed
 id=$(lease_id)
-[ "$(where)" = lender ] || fail "it ran here"
 home sh -c 'head -c 2000000 /dev/urandom >/tmp/bytes; printf "%s\n" "$(seq 200)" >/tmp/lines'
 
 # transport_set KIND: at both ends, as one alone has no effect.

@@ -43,11 +43,8 @@ chmod 755 $work/tree/coreutils/src/getlimits
 mkdir $work/tree/{bash,coreutils,python}/{tmp,out}
 cp -a $work/tree/coreutils $work/tree/coreutils.user
 
-start_clean
-introduce
-borrow_processors
+begin_borrowed
 id=$(lease_id)
-[ "$(where)" = lender ] || fail "it ran here"
 home sh -c 'rm -rf /srv/selftests && mkdir /srv/selftests'
 for side in here there; do
 	scripts/lab put home $work/tree /srv/selftests/$side

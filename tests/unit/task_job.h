@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -266,6 +267,17 @@ static inline void job_new(const char *script)
 static inline bool job_ran_there(void)
 {
 	return !strstr(job.err, "runs here");
+}
+
+/* An unlinked file with @text in it, at its beginning. */
+static inline int job_file(const char *text)
+{
+	char path[] = "/tmp/sdv-task-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && !lseek(fd, 0, SEEK_SET));
+	unlink(path);
+	return fd;
 }
 
 /* The usual: a script, run at the lender to its end. */

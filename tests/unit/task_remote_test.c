@@ -189,16 +189,6 @@ static void program_ends(void)
 	CHECK(job_exited(5));
 }
 
-static int file_of(const char *text)
-{
-	char path[] = "/var/tmp/sdv-remote-XXXXXX";
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && !lseek(fd, 0, SEEK_SET));
-	unlink(path);
-	return fd;
-}
-
 TEST("of a pipe no more is read than was asked for: the rest is the next reader's")
 {
 	char text[16] = "";
@@ -303,7 +293,7 @@ TEST("who polls is told what holds, and then what changes")
 TEST("a file's position is the one that others at home have")
 {
 	struct superdev_remote_request ask;
-	int fd = file_of("0123456789");
+	int fd = job_file("0123456789");
 	struct superdev_remote_attr attr;
 
 	running(fd);
@@ -356,7 +346,7 @@ static int64_t locked(uint64_t owner, uint32_t type, int command, int64_t start,
 
 TEST("locks have owners, also among those at the lender, and one that is waited for is had in the end")
 {
-	int fd = file_of("0123456789");
+	int fd = job_file("0123456789");
 	struct superdev_remote_lock lock;
 	struct flock own = { .l_type = F_WRLCK, .l_start = 5, .l_len = 1 };
 	uint64_t id;
@@ -386,7 +376,7 @@ TEST("locks have owners, also among those at the lender, and one that is waited 
 TEST("a file that is opened once more has a position of its own")
 {
 	struct superdev_remote_request ask;
-	int fd = file_of("0123456789");
+	int fd = job_file("0123456789");
 	const uint64_t cookie = SUPERDEV_REMOTE_COOKIE_OURS | 1;
 
 	running(fd);
@@ -409,7 +399,7 @@ TEST("a file that is opened once more has a position of its own")
 TEST("what was opened once more is closed when the lender has no use for it, however often that is")
 {
 	const uint64_t cookie = SUPERDEV_REMOTE_COOKIE_OURS | 1;
-	int fd = file_of("0123456789"), before;
+	int fd = job_file("0123456789"), before;
 	struct superdev_remote_request ask;
 
 	running(fd);
@@ -454,7 +444,7 @@ static void is_lost(void)
 TEST("what a lost program would have been told on a stream that it had closed goes to no file of its own")
 {
 	struct superdev_remote_request ask;
-	int fd = file_of("0123456789");
+	int fd = job_file("0123456789");
 	char text[32] = "";
 
 	running(fd);

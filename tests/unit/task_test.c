@@ -204,20 +204,9 @@ TEST("home's writer gets EPIPE when the program closes its input")
 	CHECK(job_signalled(SIGTERM));
 }
 
-/* An unlinked file with @text in it. */
-static int file_with(const char *text)
-{
-	char path[] = "/tmp/sdv-task-XXXXXX";
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && !lseek(fd, 0, SEEK_SET));
-	unlink(path);
-	return fd;
-}
-
 TEST("what others read from the same file begins where the program has stopped")
 {
-	int fd = file_with("one\ntwo\nthree\n");
+	int fd = job_file("one\ntwo\nthree\n");
 
 	job_new("read line; echo $line");
 	job.input = fd;
@@ -244,7 +233,7 @@ TEST("output and errors that are one file stay in order in it")
 {
 	char text[64] = "";
 
-	sink = file_with("");
+	sink = job_file("");
 	job_new("for i in 1 2 3; do echo out$i; echo err$i >&2; done");
 	job.setup = setup_append;
 	job_start();
